@@ -1,0 +1,51 @@
+"""Argument checks with one wording: the rule, the value got, the likely fix."""
+
+import math
+import numbers
+
+import numpy as np
+
+
+def _raise(name, rule, value, fix):
+    raise ValueError(f"{name} must be {rule}; got {value!r}." + (f" {fix}" if fix else ""))
+
+
+def real(name, value, low=-math.inf, high=math.inf, *, open_low=False, open_high=False, fix=""):
+    """Return `value` as a float within the bounds, or raise ValueError (TypeError if it is no real number)."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a real number; got {value!r} ({type(value).__name__}).")
+    inside = (low < value if open_low else low <= value) and (value < high if open_high else value <= high)
+    if not inside or math.isnan(value) or math.isinf(value):
+        left, right = "(" if open_low or low == -math.inf else "[", ")" if open_high or high == math.inf else "]"
+        _raise(name, f"in {left}{low:g}, {high:g}{right}", value, fix)
+    return float(value)
+
+
+def integer(name, value, low=-math.inf, high=math.inf, *, fix=""):
+    """Return `value` as an int within the bounds, or raise ValueError (TypeError if it is no whole number)."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{name} must be a whole number; got {value!r} ({type(value).__name__}).")
+    if not low <= value <= high:
+        bound = f"at least {low}" if high == math.inf else f"from {low} to {high}"
+        _raise(name, f"a whole number {bound}", value, fix)
+    return int(value)
+
+
+def fraction(name, value, *, open_low=False, open_high=False):
+    """Return `value` as a float in [0, 1], or raise; `open_*` exclude an end."""
+    fix = "Fractions, not percent." if isinstance(value, numbers.Real) and value > 1 else ""
+    return real(name, value, 0, 1, open_low=open_low, open_high=open_high, fix=fix)
+
+
+def choice(name, value, options):
+    """Return `value` if it is one of `options`, or raise ValueError listing them."""
+    if value not in options:
+        _raise(name, "one of " + ", ".join(repr(o) for o in options), value, "")
+    return value
+
+
+def instance(name, value, kind, example):
+    """Return `value` if it is an instance of `kind` (a class or a tuple of them), or raise TypeError with an example."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} must be like {example}; got {value!r} ({type(value).__name__}).")
+    return value
