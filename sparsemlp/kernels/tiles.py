@@ -56,6 +56,20 @@ def to_tiles_serial(w, square, n_threads, X, rows, x, offsets):
 
 
 @njit(**KERNEL)
+def csr_to_tiles(w, data, indices, indptr, rows, x):
+    """`to_tiles` of the rows of a CSR matrix (data, indices, indptr); entries that stand twice are added."""
+    T = lanes(w)
+    F = x.shape[1]
+    xf = x.ravel()
+    for k in range(xf.size):
+        xf[k] = 0
+    for r in range(rows.size):
+        o = (r // T) * F * T + r % T
+        for p in range(indptr[rows[r]], indptr[rows[r] + 1]):
+            xf[o + np.int64(indices[p]) * T] += data[p]
+
+
+@njit(**KERNEL)
 def from_tiles(w, y, out):
     """out[sample, unit] = y[tile, unit, lane] for the out.shape[0] samples of the batch."""
     T = lanes(w)

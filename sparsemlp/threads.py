@@ -1,0 +1,105 @@
+"""How many threads the kernels use, and the lock that keeps one parallel region at a time."""
+
+import contextlib
+import math
+import os
+import threading
+
+from . import checks
+
+_lock = threading.RLock()
+_n_threads = None
+_forked = False
+_owner_used_threads = False
+
+
+def available_cpus():
+    """CPUs this process may really use: affinity and, on Linux, the container's quota.
+
+    >>> available_cpus() >= 1
+    True
+    """
+    if hasattr(os, "process_cpu_count"):
+        n = os.process_cpu_count() or 1
+    elif hasattr(os, "sched_getaffinity"):
+        n = len(os.sched_getaffinity(0))
+    else:
+        n = os.cpu_count() or 1
+    with contextlib.suppress(OSError, ValueError), open("/sys/fs/cgroup/cpu.max") as file:
+        quota, period = file.read().split()
+        if quota != "max":
+            n = min(n, max(1, math.ceil(int(quota) / int(period))))
+    return n
+
+
+def get_num_threads():
+    """Threads that kernels use now: what `set_num_threads` asked for, else every usable CPU; 1 in a forked child.
+
+    A child made by fork() has lost the parent's worker threads, and OpenMP cannot start new ones there: it works alone.
+    """
+    import numba
+
+    if _forked:
+        return 1
+    return min(_n_threads or available_cpus(), numba.config.NUMBA_NUM_THREADS)
+
+
+def set_num_threads(n):
+    """Use `n` threads in all networks of this process from the next step on.
+
+    Parameters
+    ----------
+    n : int or None
+        At least 1; None for every usable CPU. More than the machine has is an error.
+
+    Notes
+    -----
+    Sparse layers give the same bits for any number of threads. Dense layers multiply by BLAS, whose threads this does not set.
+
+    Examples
+    --------
+    >>> set_num_threads(1); get_num_threads()
+    1
+    >>> set_num_threads(None)
+    """
+    global _n_threads
+    if n is not None:
+        import numba
+
+        limit = numba.config.NUMBA_NUM_THREADS
+        fix = f"numba was started with {limit} threads; NUMBA_NUM_THREADS set before Python starts allows more."
+        n = checks.integer("n", n, 1, limit, fix=fix)
+    _n_threads = n
+
+
+@contextlib.contextmanager
+def engine():
+    """Hold the engine: kernels of this process run one parallel region at a time, with our number of threads.
+
+    numba's workqueue layer ends the process when two Python threads enter it at once, and a network's buffers are shared.
+    """
+    global _owner_used_threads
+    import numba
+
+    with _lock:
+        n = get_num_threads()
+        if n == 1:
+            yield n
+            return
+        _owner_used_threads = True
+        before = numba.get_num_threads()
+        numba.set_num_threads(n)
+        try:
+            yield n
+        finally:
+            numba.set_num_threads(before)
+
+
+def _after_fork_in_child():
+    global _lock, _forked
+    _lock = threading.RLock()
+    _forked = _forked or _owner_used_threads
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
