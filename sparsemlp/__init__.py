@@ -1,0 +1,26 @@
+"""Neural networks that are sparse while they train. Importing compiles nothing."""
+
+from . import datasets
+from .callbacks import BestWeights, Callback, CSVLog, EarlyStopping, JSONLog, LearningRateSchedule
+from .errors import CheckpointError, DatasetError, NonFiniteError, TopologyError
+from .history import History
+from .initializers import Glorot, He, Normal, Zeros
+from .layers import Linear
+from .network import MLP, Network
+from .optimizers import SGD, Adam, AdamW, RMSprop
+from .policies import SET, Policy, Static
+from .schedules import (
+    Annealed,
+    Constant,
+    Cosine,
+    CubicSparsity,
+    ExponentialDecay,
+    LinearDecrease,
+    Oscillating,
+)
+from .threads import get_num_threads, set_num_threads
+from .topology import Dense, ErdosRenyi, Given, RadixNet, RandomExpander, SmallWorld, Uniform
+from .training import Trainer
+from .weights import DenseWeights, SparseWeights
+
+__version__ = "0.1.0"

@@ -1,0 +1,194 @@
+"""Callbacks: what happens around epochs. Subclass `Callback` and override what you need."""
+
+import contextlib
+import copy
+import csv
+import json
+import math
+import os
+import pathlib
+
+from . import checks
+from .schedules import as_schedule
+
+
+class Callback:
+    """Does nothing at every occasion.
+
+    A run calls on_fit_begin, then on_epoch_begin and on_epoch_end for each epoch, then on_fit_end, also when it is interrupted.
+    Setting `trainer.stop_training = "reason"` ends the run after the epoch.
+    """
+
+    def on_fit_begin(self, trainer):
+        """Before the first epoch."""
+
+    def on_epoch_begin(self, trainer, epoch):
+        """Before epoch `epoch` (from 0) and before its topology change."""
+
+    def on_epoch_end(self, trainer, record):
+        """After the evaluation; `record` is the epoch's entry of the history."""
+
+    def on_fit_end(self, trainer):
+        """After the last epoch, or after an interruption."""
+
+
+def _sign(monitor, mode):
+    """+1 if larger is better, -1 if smaller is."""
+    checks.choice("mode", mode, ("auto", "max", "min"))
+    if mode == "auto":
+        mode = "min" if monitor.endswith("loss") else "max"
+    return 1 if mode == "max" else -1
+
+
+def _monitored(record, monitor, owner):
+    if record.get(monitor) is None:
+        have = ", ".join(k for k, v in record.items() if isinstance(v, float))
+        fix = " Give fit(validation_data=...)." if monitor.startswith("val_") else ""
+        raise ValueError(f"{owner}.monitor must be in the history; got {monitor!r}, the epoch has {have}.{fix}")
+    return record[monitor]
+
+
+class EarlyStopping(Callback):
+    """End the run when `monitor` has not improved by more than `min_delta` for `patience` epochs.
+
+    Parameters
+    ----------
+    monitor : str
+        Entry of the history.
+    patience : int
+        Epochs, at least 1.
+    min_delta : float
+    mode : {"auto", "max", "min"}
+        "auto": losses shall fall, everything else rise.
+
+    Examples
+    --------
+    >>> EarlyStopping("val_loss", patience=5).patience
+    5
+    """
+
+    def __init__(self, monitor="val_loss", patience=10, min_delta=0.0, mode="auto"):
+        self.monitor, self.sign = monitor, _sign(monitor, mode)
+        self.patience = checks.integer("EarlyStopping.patience", patience, 1)
+        self.min_delta = checks.real("EarlyStopping.min_delta", min_delta, 0)
+        self.best, self.waited = -math.inf, 0
+
+    def on_fit_begin(self, trainer):
+        self.best, self.waited = -math.inf, 0
+
+    def on_epoch_end(self, trainer, record):
+        value = self.sign * _monitored(record, self.monitor, "EarlyStopping")
+        if value > self.best + self.min_delta:
+            self.best, self.waited = value, 0
+            return
+        self.waited += 1
+        if self.waited >= self.patience:
+            trainer.stop_training = f"{self.monitor} did not improve for {self.patience} epochs"
+
+
+class BestWeights(Callback):
+    """Put the weights of the epoch with the best `monitor` back at the end of the run (topology and optimizer state with them).
+
+    Parameters
+    ----------
+    monitor : str
+    mode : {"auto", "max", "min"}
+
+    Attributes
+    ----------
+    epoch : int or None
+        The epoch whose weights are kept.
+
+    Notes
+    -----
+    Holds one copy of the network's layers.
+    """
+
+    def __init__(self, monitor="val_accuracy", mode="auto"):
+        self.monitor, self.sign = monitor, _sign(monitor, mode)
+        self.best, self.epoch, self._layers = -math.inf, None, None
+
+    def on_fit_begin(self, trainer):
+        self.best, self.epoch, self._layers = -math.inf, None, None
+
+    def on_epoch_end(self, trainer, record):
+        value = self.sign * _monitored(record, self.monitor, "BestWeights")
+        if value > self.best:
+            self.best, self.epoch = value, record["epoch"]
+            self._layers = copy.deepcopy(trainer.network.layers)
+
+    def on_fit_end(self, trainer):
+        if self._layers is not None:
+            trainer.network.layers[:] = self._layers
+
+
+class CSVLog(Callback):
+    """Append each epoch's numbers to a CSV file as soon as the epoch ends.
+
+    Parameters
+    ----------
+    path : path
+        Overwritten at the start of a run.
+    """
+
+    def __init__(self, path):
+        self.path = pathlib.Path(path)
+        self._names = None
+
+    def on_fit_begin(self, trainer):
+        self._names = None
+
+    def on_epoch_end(self, trainer, record):
+        row = {k: v for k, v in record.items() if not isinstance(v, (list, dict))}
+        first, self._names = self._names is None, self._names or list(row)
+        with self.path.open("w" if first else "a", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, self._names, extrasaction="ignore")
+            if first:
+                writer.writeheader()
+            writer.writerow(row)
+
+
+class JSONLog(Callback):
+    """Write the whole history to a JSON file after each epoch, by way of a temporary file: it is whole at any moment.
+
+    Parameters
+    ----------
+    path : path
+    """
+
+    def __init__(self, path):
+        self.path = pathlib.Path(path)
+
+    def on_epoch_end(self, trainer, record):
+        write_text(self.path, trainer.history.to_json())
+
+
+class LearningRateSchedule(Callback):
+    """Set the learning rate at the start of each epoch, in place of the optimizer's own.
+
+    Parameters
+    ----------
+    schedule : number or callable (epoch, n_epochs) -> float
+    """
+
+    def __init__(self, schedule):
+        self.schedule = as_schedule(schedule)
+
+    def on_epoch_begin(self, trainer, epoch):
+        trainer.lr = checks.real("learning rate", self.schedule(epoch, trainer.n_epochs), 0)
+
+
+def write_text(path, text):
+    """Write a text file so that it is either the old one or the new one, whole."""
+    temporary = path.with_name(path.name + ".part")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, path)
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+def write_json(path, value):
+    """`write_text` of a value as indented JSON."""
+    write_text(pathlib.Path(path), json.dumps(value, indent=1))

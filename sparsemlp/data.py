@@ -1,0 +1,188 @@
+"""User data at the edge of the engine: checked once, then brought into tiles batch by batch."""
+
+import numpy as np
+import scipy.sparse as sp
+
+
+NATIVE = ("float32", "float64", "uint8", "int8", "int16", "uint16", "int32", "uint32", "int64")
+CHECK_ROWS = 4096  # rows whose finiteness is tested at a time, so that no mask of the size of X is made
+
+
+class Rows:
+    """A matrix of samples, read row by row.
+
+    Parameters
+    ----------
+    X : array of real numbers [n_samples, n_features] or scipy sparse matrix
+        C-ordered arrays of common dtypes are read in place; others are converted one batch at a time. Sparse matrices are never
+        made dense as a whole.
+    n_features : int
+        What the network takes.
+    name : str
+        For error messages.
+    finite : bool
+        Look for NaN and infinity.
+
+    Raises
+    ------
+    ValueError
+        Wrong shape, no rows, NaN or infinity.
+    TypeError
+        Not numeric.
+    """
+
+    def __init__(self, X, n_features, name="X", *, finite=True):
+        self.sparse = sp.issparse(X)
+        if self.sparse:
+            X = X.tocsr()
+        else:
+            X = np.asarray(X)
+            if X.dtype == bool:
+                X = X.view(np.uint8)
+        if X.dtype.kind not in "fiub":
+            raise TypeError(f"{name} must hold real numbers; got dtype {X.dtype}. Encode text and categories as numbers first.")
+        if X.ndim != 2:
+            fix = f" {name}.reshape(len({name}), -1) makes rows of images." if X.ndim > 2 else f" One sample is {name}[None, :]."
+            raise ValueError(f"{name} must be 2-D (samples, features); got shape {X.shape}.{fix}")
+        if X.shape[1] != n_features:
+            fix = f" Pass {name}.T for features-first data." if X.shape[0] == n_features else ""
+            raise ValueError(f"{name} must have {n_features} features, the network's inputs; got shape {X.shape}.{fix}")
+        if X.shape[0] == 0:
+            raise ValueError(f"{name} must have at least one row; got shape {X.shape}.")
+        if finite:
+            _check_finite(X.data if self.sparse else X, name)
+        if self.sparse and X.data.dtype.name not in ("float32", "float64"):
+            X = X.astype(np.float32 if X.data.dtype.itemsize < 4 else np.float64)
+        self.X = X
+        self.n_samples, self.n_features = X.shape
+        self._in_place = self.sparse or (X.flags.c_contiguous and X.dtype.name in NATIVE and X.dtype.isnative)
+        self._buffer = None
+
+    def __len__(self):
+        return self.n_samples
+
+    def fill(self, plan, rows):
+        """Bring the samples `rows` : int64[n_batch] into the plan's input tiles."""
+        from .kernels import tiles
+
+        x, context = plan.activations[0], plan.context
+        if self.sparse:
+            tiles.csr_to_tiles(context.w, self.X.data, self.X.indices, self.X.indptr, rows, x)
+            return
+        X = self.X
+        if not self._in_place:
+            if self._buffer is None or len(self._buffer) < rows.size:
+                self._buffer = np.empty((rows.size, self.n_features), x.dtype)
+            X = self._buffer[: rows.size]
+            X[...] = self.X[rows]
+            rows = plan.rows
+        kernel = tiles.to_tiles if context.n_threads > 1 else tiles.to_tiles_serial
+        kernel(context.w, context.square, context.n_threads, X, rows, x, plan.offsets)
+
+
+def _check_finite(values, name):
+    if values.dtype.kind != "f":
+        return
+    for start in range(0, len(values), CHECK_ROWS):
+        part = values[start : start + CHECK_ROWS]
+        if not np.isfinite(part).all():
+            where = f"row {start + int(np.argwhere(~np.isfinite(part))[0, 0])}" if values.ndim == 2 else "its values"
+            raise ValueError(f"{name} must be finite; it holds NaN or infinity in {where}. Impute or drop such rows first.")
+
+
+def check_sample_weight(sample_weight, n):
+    """float64[n] of non-negative finite weights with a positive sum, or an error."""
+    if sample_weight is None:
+        return None
+    w = np.asarray(sample_weight, np.float64)
+    if w.shape != (n,):
+        raise ValueError(f"sample_weight must have shape ({n},), one weight a sample; got {w.shape}.")
+    if not np.isfinite(w).all() or (w < 0).any() or w.sum() <= 0:
+        raise ValueError("sample_weight must be finite, not negative, and positive for some sample.")
+    return w
+
+
+class Targets:
+    """Targets of one data set, as the loss wants them.
+
+    Attributes
+    ----------
+    values : int64[n] class indices (softmax), or float[n, n_out]
+    classes : array[n_classes] or None
+        What `predict` returns, by class index.
+
+    Raises
+    ------
+    ValueError
+        Wrong shape, labels that the network has not learned, more or fewer classes than outputs, NaN, values outside [0, 1].
+    """
+
+    def __init__(self, y, n_samples, network, loss, name="y"):
+        y = y.toarray() if sp.issparse(y) else np.asarray(y)
+        if len(y.shape) not in (1, 2) or y.shape[0] != n_samples:
+            raise ValueError(f"{name} must have one entry for each of the {n_samples} rows of X; got shape {y.shape}.")
+        n_out = network.n_out
+        self.classes = network.classes
+        if y.ndim == 2 and y.shape[1] == 1 and n_out != 1:
+            y = y[:, 0]
+        if network.output == "softmax":
+            self.values = self._class_indices(y, n_out, name)
+        elif network.output == "sigmoid" and n_out == 1 and (self.classes is not None or y.dtype.kind in "OSUb"):
+            self.values = self._class_indices(y.reshape(-1), 2, name).astype(network.dtype)[:, None]
+        else:
+            self.values = self._numbers(y, n_out, network, loss, name)
+
+    def _numbers(self, y, n_out, network, loss, name):
+        y = y.reshape(len(y), -1)
+        if y.dtype.kind not in "fiub":
+            raise ValueError(f"{name} must hold numbers for output={network.output!r}; got dtype {y.dtype}.")
+        if y.shape[1] != n_out:
+            raise ValueError(f"{name} must have {n_out} columns, the network's outputs; got {y.shape[1]}.")
+        _check_finite(y, name)
+        if loss.name == "binary_cross_entropy" and (y.min() < 0 or y.max() > 1):
+            raise ValueError(f"{name} must be in [0, 1] for binary_cross_entropy; got values from {y.min()} to {y.max()}.")
+        return np.ascontiguousarray(y, network.dtype)
+
+    def _class_indices(self, y, n_classes, name):
+        if y.ndim == 2:
+            if y.shape[1] != n_classes:
+                raise ValueError(f"One-hot {name} must have {n_classes} columns, the network's outputs; got {y.shape[1]}.")
+            if y.dtype.kind not in "fiub" or not (((y == 0) | (y == 1)).all() and (y.sum(axis=1) == 1).all()):
+                raise ValueError(f"2-D {name} must be one-hot: a single 1 in each row, else 0.")
+            if self.classes is None:
+                self.classes = np.arange(n_classes)
+            return np.ascontiguousarray(y.argmax(axis=1), np.int64)
+        if y.dtype.kind == "f" and not (np.isfinite(y).all() and (y == np.round(y)).all()):
+            raise ValueError(f"{name} must hold class labels; got fractions or NaN. For regression use output='identity', loss='mse'.")
+        found = np.unique(y)
+        if self.classes is None:
+            if found.dtype.kind in "iufb" and found[0] >= 0 and found[-1] < n_classes:
+                self.classes = np.arange(n_classes)
+            elif found.size == n_classes:
+                self.classes = found
+            else:
+                raise ValueError(
+                    f"{name} must hold {n_classes} classes, the network's outputs; got {found.size}: {_some(found)}. "
+                    "Change the last layer's width, or number the classes from 0."
+                )
+        known = np.isin(found, self.classes)
+        if not known.all():
+            raise ValueError(f"{name} holds labels the network does not know: {_some(found[~known])}. It knows {_some(self.classes)}.")
+        order = np.argsort(self.classes, kind="stable")
+        return np.ascontiguousarray(order[np.searchsorted(self.classes, y, sorter=order)], np.int64)
+
+
+def _some(values):
+    shown = ", ".join(map(repr, values[:6].tolist()))
+    return shown + (", ..." if len(values) > 6 else "")
+
+
+def check_index_targets(y, n, n_out):
+    """int64[n] class indices for one step: shape and dtype are checked, and the range, because kernels index by them."""
+    y = np.asarray(y)
+    if y.shape != (n,) or y.dtype.kind not in "iu":
+        raise ValueError(f"train_step takes y as {n} class indices, integers from 0 to {n_out - 1}; got {y.dtype}{list(y.shape)}.")
+    y = y.astype(np.int64, copy=False)
+    if y.min() < 0 or y.max() >= n_out:
+        raise ValueError(f"Class indices must be from 0 to {n_out - 1}; got {y.min()} to {y.max()}.")
+    return y

@@ -1,0 +1,165 @@
+"""y = dropout(activation(x W + b)), with sparse or dense W."""
+
+import numpy as np
+
+from .. import checks
+from .input_dropout import epilogue_arrays
+
+# codes of kernels/common.py, by name, so that importing this module compiles nothing
+ACTIVATIONS = {"identity": 0, "relu": 1, "leaky_relu": 2, "sigmoid": 3, "tanh": 4}
+BLOCK_BYTES = 256 * 1024  # of a batch tile that a pass over a sparse layer works in: half of a common second-level cache
+CONNECTIONS_PER_VISIT = 4  # fewer in a (unit, block) pair, and blocks cost more than they save
+CHUNKS_PER_THREAD = 6
+CHUNK_CONNECTIONS = 16_384  # at most, in a chunk of several units: bounds the scratch memory
+
+
+def _chunks(ptr, n_chunks):
+    """int64 bounds of ranges of units with about equal connections; a unit counts as 4 more."""
+    work = ptr.astype(np.int64) + 4 * np.arange(ptr.size)
+    bounds = np.searchsorted(work, work[-1] * np.arange(n_chunks + 1) / n_chunks).astype(np.int64)
+    bounds[0], bounds[-1] = 0, ptr.size - 1
+    return np.unique(bounds)  # no empty ranges: a kernel may read the last unit of each
+
+
+def _blocks(w, indptr, minor, n_minor, lane_bytes):
+    """(block, uint32[blocks + 1, n]): pointers to the parts of each unit's connections that meet one block of rows."""
+    from ..kernels.index import block_pointers
+
+    block = max(BLOCK_BYTES // lane_bytes, 16)
+    n_blocks = -(-n_minor // block)
+    if n_blocks * (indptr.size - 1) * CONNECTIONS_PER_VISIT > minor.size:
+        n_blocks, block = 1, n_minor
+    ptr = np.empty((n_blocks + 1, indptr.size - 1), np.uint32)
+    block_pointers(w, indptr, minor, block, ptr)
+    return block, ptr
+
+
+class Linear:
+    """One layer of connections with its bias, activation and dropout.
+
+    Parameters
+    ----------
+    weights : SparseWeights or DenseWeights
+    bias : float[n_out], of the weights' dtype
+    activation : {"identity", "relu", "leaky_relu", "sigmoid", "tanh"}
+    slope : float
+        Of the leaky ReLU for negative values.
+    dropout : float in [0, 1)
+        Inverted dropout of the layer's outputs during training: no mask is stored, forward and backward compute the same hash.
+
+    Attributes
+    ----------
+    bias_state : float[k, n_out]
+        The optimizer's state of the bias.
+    """
+
+    def __init__(self, weights, bias, activation="relu", slope=0.01, dropout=0.0):
+        self.weights, self.bias = weights, bias
+        self.activation = checks.choice("activation", activation, ACTIVATIONS)
+        self.slope = checks.real("slope", slope, 0)
+        self.dropout = checks.fraction("dropout", dropout, open_high=True)
+        if bias.shape != (weights.shape[1],) or bias.dtype != weights.dtype:
+            raise ValueError(f"bias must be {weights.dtype}[{weights.shape[1]}]; got {bias.dtype}{list(bias.shape)}.")
+        self.bias_state = np.zeros((0, bias.size), bias.dtype)
+
+    n_in = property(lambda self: self.weights.shape[0])
+    n_out = property(lambda self: self.weights.shape[1])
+
+    def allocate_state(self, k):
+        """Give connections and biases k rows of optimizer state, zeros unless they have k rows already."""
+        self.weights.allocate_state(k)
+        if self.bias_state.shape[0] != k:
+            self.bias_state = np.zeros((k, self.bias.size), self.bias.dtype)
+
+    def epilogue(self, *, training, activation=None):
+        """`ints` and `reals` of this layer's outputs for the kernels."""
+        code = ACTIVATIONS[activation or self.activation]
+        return epilogue_arrays(code, self.slope, self.dropout if training else 0.0, self.bias.dtype)
+
+    def forward_call(self, context, x, y, n, ints, reals):
+        """(function, arguments) that fill y : float[tiles, n_out, lanes] from x : float[tiles, n_in, lanes], n samples."""
+        from ..kernels import epilogue, forward
+
+        w, nt = context.w, context.n_threads
+        if self.weights.is_dense:
+            kernel = epilogue.dense_forward_epilogue if nt > 1 else epilogue.dense_forward_epilogue_serial
+            return _dense_forward, (self.weights.matrix.T, x, y, n, kernel, (w, nt, y, self.bias, ints, reals))
+        weights, tiles = self.weights, x.shape[0]
+        n_chunks = max(-(-CHUNKS_PER_THREAD * nt // tiles), weights.n_connections // CHUNK_CONNECTIONS)
+        chunks = _chunks(weights.out_ptr, n_chunks)
+        block, ptr = _blocks(w, weights.out_ptr, weights.inputs, self.n_in, x.shape[2] * x.itemsize)
+        perm, inputs = weights.perm.view(np.uint32), weights.inputs.view(np.uint32)
+        ticket = context.ticket(nt + tiles * chunks.size)
+        kernel = forward.forward if nt > 1 else forward.forward_serial
+        return kernel, (w, nt, x, y, self.bias, weights.data, perm, inputs, ptr, block, chunks, ticket, ints, reals)
+
+    def backward_call(self, context, x, dy, dx, n, below, rule, hyper, bias_hyper, dbias, states):
+        """(function, arguments) that fill dx, the gradient at the pre-activation of the layer below, and apply the update rule.
+
+        Parameters
+        ----------
+        x, dy, dx : float[tiles, units, lanes]; dx has no tiles for the first layer
+        below : (ints, reals, dbias) of the layer below; dbias : float[n_out] of this layer, filled by the layer above
+        rule, hyper, bias_hyper : see kernels/update.py
+        states : (float[k, connections], float[k, n_out]), the optimizer's state, or where the rule GRADIENT writes
+        """
+        from ..kernels import backward, epilogue, update
+
+        w, nt = context.w, context.n_threads
+        ints, reals, dbias_in = below
+        state, bias_state = states
+        if self.weights.is_dense:
+            step = update.update_all if nt > 1 else update.update_all_serial
+            back = epilogue.dense_backward_epilogue if nt > 1 else epilogue.dense_backward_epilogue_serial
+            dw, spare = context.dense_gradients(self.weights.shape, x.shape[0])
+            return _dense_backward, (
+                self.weights.matrix, x, dy, dx, n, dw, spare, back, (w, nt, x, dx, dbias_in, ints, reals),
+                step, (w, nt, self.weights.data, dw.reshape(-1), state, rule, hyper), (w, nt, self.bias, dbias, bias_state, rule, bias_hyper),
+            )  # fmt: skip
+        weights = self.weights
+        n_chunks = max(CHUNKS_PER_THREAD * nt, weights.n_connections // CHUNK_CONNECTIONS)
+        chunks = _chunks(weights.indptr, n_chunks)
+        block, ptr = _blocks(w, weights.indptr, weights.indices, self.n_out, x.shape[2] * x.itemsize)
+        largest = int(np.diff(weights.indptr[chunks]).max())
+        ticket, scratch = context.ticket(nt + chunks.size), context.scratch(nt * (largest + 16))
+        outputs = weights.indices.view(np.uint32)
+        kernel = backward.backward if nt > 1 else backward.backward_serial
+        return kernel, (
+            w, nt, x, dy, dx, dbias_in, weights.data, outputs, ptr, block, chunks, ticket, state,
+            self.bias, dbias, bias_state, scratch, ints, reals, rule, hyper, bias_hyper,
+        )  # fmt: skip
+
+    def nbytes(self):
+        """Bytes by purpose: those of the weights, and of the bias with its state."""
+        return {**self.weights.nbytes(), "bias": self.bias.nbytes + self.bias_state.nbytes}
+
+    def __repr__(self):
+        drop = f", dropout {self.dropout:g}" if self.dropout else ""
+        return f"Linear({self.weights!r}, {self.activation}{drop})"
+
+
+def _live(x, tile, n):
+    """How many lanes of a tile hold samples of a batch of n."""
+    return min(x.shape[2], n - tile * x.shape[2])
+
+
+def _dense_forward(transposed, x, y, n, kernel, args):
+    for tile in range(x.shape[0]):
+        live = _live(x, tile, n)
+        np.matmul(transposed, x[tile, :, :live], out=y[tile, :, :live])
+    kernel(*args)
+
+
+def _dense_backward(matrix, x, dy, dx, n, dw, spare, back, back_args, step, step_args, bias_args):
+    for tile in range(x.shape[0]):
+        live = _live(x, tile, n)
+        np.matmul(x[tile, :, :live], dy[tile, :, :live].T, out=spare if tile else dw)
+        if tile:
+            np.add(dw, spare, out=dw)
+        if dx.size:
+            np.matmul(matrix, dy[tile, :, :live], out=dx[tile, :, :live])
+            dx[tile, :, live:] = 0  # what a larger batch left there
+    if dx.size:
+        back(*back_args)
+    step(*step_args)
+    step(*bias_args)

@@ -1,0 +1,330 @@
+"""`Network`, a chain of layers, and `MLP`, which builds one from widths."""
+
+import numpy as np
+
+from . import checks
+from .data import Rows, Targets
+from .initializers import for_activation
+from .layers import ACTIVATIONS, InputDropout, Linear
+from .losses import get_loss
+from .plan import Plan
+from .randomness import stream
+from .threads import engine
+from .topology import resolve
+from .weights import INDEX_LIMIT, DenseWeights, SparseWeights
+
+OUTPUTS = {"softmax": "cross_entropy", "sigmoid": "binary_cross_entropy", "identity": "mse"}  # and the loss each is evaluated by
+PREDICT_BATCH = 512
+KEPT_PLANS = 4
+
+
+class Network:
+    """A chain of layers with what predicts from it.
+
+    Parameters
+    ----------
+    layers : list of Linear
+        Each takes as many inputs as the one before has outputs.
+    output : {"softmax", "sigmoid", "identity"}
+    input_dropout : float in [0, 1)
+    seed : int
+        The trainer draws from it too.
+
+    Attributes
+    ----------
+    classes : array[n_classes] or None
+        Labels by output unit, learned by `Trainer.fit`.
+    """
+
+    def __init__(self, layers, output="softmax", input_dropout=0.0, seed=0):
+        if not layers:
+            raise ValueError("A network needs at least one layer; got none.")
+        for k, (a, b) in enumerate(zip(layers[:-1], layers[1:], strict=True)):
+            if a.n_out != b.n_in:
+                raise ValueError(f"Layer {k + 1} must take the {a.n_out} outputs of layer {k}; it takes {b.n_in} inputs.")
+        self.layers = list(layers)
+        self.output = checks.choice("output", output, OUTPUTS)
+        if output == "softmax" and self.n_out < 2:
+            raise ValueError("A softmax output must have at least 2 units; got 1. For two classes use 2, or output='sigmoid' with 1.")
+        self.input_dropout = InputDropout(input_dropout)
+        self.seed = checks.integer("seed", seed, 0)
+        self.classes = None
+        self._plans = {}
+
+    n_in = property(lambda self: self.layers[0].n_in)
+    n_out = property(lambda self: self.layers[-1].n_out)
+    dtype = property(lambda self: self.layers[0].weights.dtype)
+
+    @property
+    def sizes(self):
+        """Widths, inputs first."""
+        return [self.n_in] + [layer.n_out for layer in self.layers]
+
+    @property
+    def n_connections(self):
+        return sum(layer.weights.n_connections for layer in self.layers)
+
+    @property
+    def n_parameters(self):
+        """Connections and biases."""
+        return self.n_connections + sum(layer.n_out for layer in self.layers)
+
+    @property
+    def density(self):
+        """Connections over those of the dense net."""
+        return self.n_connections / sum(layer.n_in * layer.n_out for layer in self.layers)
+
+    # ---- prediction ----
+    def _plan(self, n, capacity, kind):
+        """The inference plan for n samples; kind: "scores" (logits of a softmax) or "logits" of any output."""
+        activation = "identity" if kind == "logits" or self.output == "softmax" else self.output
+        key = (n, capacity, activation)
+        plan = self._plans.get(key)
+        if plan is None or not plan.fits(self):
+            while len(self._plans) >= KEPT_PLANS:
+                self._plans.pop(next(iter(self._plans)))
+            plan = Plan(self, n, capacity, output_activation=activation, training=False)
+            self._plans[key] = plan
+        return plan
+
+    def _batches(self, source, kind="scores"):
+        """Yield (start, stop, plan) after the forward pass of each batch; to be consumed while holding the engine."""
+        n = len(source)
+        for start in range(0, n, PREDICT_BATCH):
+            stop = min(start + PREDICT_BATCH, n)
+            plan = self._plan(stop - start, min(n, PREDICT_BATCH), kind)
+            source.fill(plan, plan.rows if start == 0 else plan.rows + start)
+            for function, args in plan.forward:
+                function(*args)
+            yield start, stop, plan
+
+    def _scores(self, X):
+        """float[n_samples, n_out]: the output layer's activations, logits if it is a softmax."""
+        from .kernels.tiles import from_tiles
+
+        source = Rows(X, self.n_in)
+        out = np.empty((len(source), self.n_out), self.dtype)
+        with engine():
+            for start, stop, plan in self._batches(source):
+                from_tiles(plan.context.w, plan.activations[-1], out[start:stop])
+        return out
+
+    def predict_proba(self, X):
+        """Probabilities of the classes.
+
+        Parameters
+        ----------
+        X : array or scipy sparse matrix [n_samples, n_in]
+
+        Returns
+        -------
+        float[n_samples, n_out]
+            Rows sum to 1 for a softmax. A sigmoid output gives the probability of each output on its own.
+
+        Raises
+        ------
+        ValueError
+            X does not fit, or the output is "identity".
+        """
+        if self.output == "identity":
+            raise ValueError("predict_proba needs output='softmax' or 'sigmoid'; this network has 'identity'. Use predict.")
+        scores = self._scores(X)
+        if self.output == "softmax":
+            scores -= scores.max(axis=1, keepdims=True)
+            np.exp(scores, out=scores)
+            scores /= scores.sum(axis=1, keepdims=True)
+        return scores
+
+    def predict(self, X):
+        """Predicted labels (softmax), 0/1 or the two labels (sigmoid), or values (identity).
+
+        Parameters
+        ----------
+        X : array or scipy sparse matrix [n_samples, n_in]
+
+        Returns
+        -------
+        array[n_samples] of labels; or [n_samples, n_out], [n_samples] if n_out is 1, for other outputs
+        """
+        scores = self._scores(X)
+        if self.output == "softmax":
+            best = scores.argmax(axis=1)
+            return best if self.classes is None else self.classes[best]
+        if self.output == "sigmoid":
+            scores = (scores > 0.5).astype(np.int64)
+        if scores.shape[1] == 1:
+            scores = scores[:, 0]
+            return scores if self.output == "identity" or self.classes is None else self.classes[scores]
+        return scores
+
+    def evaluate(self, X, y, sample_weight=None, loss=None):
+        """Mean loss and accuracy, by the training loss of the output unless `loss` names another.
+
+        Returns
+        -------
+        dict
+            "loss" : float; "accuracy" : float in [0, 1], for softmax and binary cross-entropy.
+        """
+        from .data import check_sample_weight
+
+        loss = get_loss(loss or OUTPUTS[self.output], self.output)
+        source = Rows(X, self.n_in)
+        targets = Targets(y, len(source), self, loss)
+        return self._evaluate(source, targets, check_sample_weight(sample_weight, len(source)), loss)
+
+    def _evaluate(self, source, targets, weights, loss):
+        n, total, correct = len(source), 0.0, 0.0
+        kind = "logits" if loss.logits else "scores"
+        with engine():
+            for start, stop, plan in self._batches(source, kind):
+                rows = np.arange(start, stop)
+                plan.scale[:] = 1 / n if weights is None else weights[rows] / weights.sum()
+                values = targets.values[start:stop] if loss.name == "cross_entropy" else targets.values
+                kernel, args = loss.call(plan, values, rows, self.output)
+                kernel(*args)
+                total += plan.stats[0]
+                correct += plan.stats[1]
+        result = {"loss": float(total)}
+        if loss.name == "cross_entropy":
+            result["accuracy"] = correct / n
+        elif loss.name == "binary_cross_entropy":
+            result["accuracy"] = correct / (n * self.n_out)
+        return result
+
+    def score(self, X, y):
+        """Accuracy in [0, 1]; for an identity output the coefficient of determination R² (mean over outputs)."""
+        if self.output != "identity":
+            return self.evaluate(X, y)["accuracy"]
+        y = np.asarray(y, np.float64).reshape(len(y), -1)
+        error = ((y - self.predict(X).reshape(y.shape)) ** 2).sum(axis=0)
+        spread = ((y - y.mean(axis=0)) ** 2).sum(axis=0)
+        return float(np.mean(1 - error / np.where(spread > 0, spread, 1)))
+
+    # ---- looking at it ----
+    def check(self):
+        """Raise TopologyError unless every invariant of every layer holds. O(connections log connections)."""
+        for layer in self.layers:
+            layer.weights.check()
+
+    def summary(self):
+        """A table of the layers as text.
+
+        Examples
+        --------
+        >>> print(MLP([4, 3, 2], density=0.5, seed=0).summary())
+        layer   shape   connections   density   parameters
+            0   4 x 3             6   0.5                9
+            1   3 x 2             3   0.5                5
+        total                     9   0.5               14
+        """
+        rows = []
+        for k, layer in enumerate(self.layers):
+            w = layer.weights
+            rows.append((str(k), f"{w.shape[0]} x {w.shape[1]}", w.n_connections, w.density, w.n_connections + layer.n_out))
+        rows.append(("total", "", self.n_connections, self.density, self.n_parameters))
+        wide = max(len("shape"), *(len(r[1]) for r in rows))
+        counts = max(len("connections"), *(len(f"{r[2]:,}") for r in rows))
+        lines = [f"layer   {'shape':<{wide}}   {'connections':>{counts}}   density   parameters"]
+        lines += [f"{r[0]:>5}   {r[1]:<{wide}}   {r[2]:>{counts},}   {r[3]:<7.4g}   {r[4]:>10,}" for r in rows]
+        return "\n".join(lines)
+
+    def __repr__(self):
+        return f"{type(self).__name__}({'-'.join(map(str, self.sizes))}, {self.n_connections:,} connections, density {self.density:.3g})"
+
+
+class MLP(Network):
+    """A multi-layer perceptron whose connections are sparse from the start.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Widths: inputs, hidden layers, outputs.
+    topology : topology or sequence of them, one a layer
+        Which connections exist, such as `ErdosRenyi(epsilon=20)`; `Dense()` multiplies by BLAS. Default: `density`, else dense.
+    density : float in (0, 1], optional
+        Short for `topology=Uniform(density)`.
+    activation : {"relu", "leaky_relu", "sigmoid", "tanh", "identity"}
+        Of the hidden layers.
+    output : {"softmax", "sigmoid", "identity"}
+    dropout : float in [0, 1)
+        After every hidden layer.
+    input_dropout : float in [0, 1)
+    slope : float
+        Of the leaky ReLU.
+    initializer : initializer, optional
+        Default: He for ReLU and leaky ReLU, else Glorot. New connections of a policy follow it too.
+    dtype : {"float32", "float64"}
+    seed : int
+
+    Raises
+    ------
+    ValueError, TopologyError
+        Wrong widths, densities, names; more than 2³¹ − 1 connections in a layer.
+
+    Notes
+    -----
+    O(connections + units) time and memory; nothing of size n_in·n_out is made for a sparse layer.
+
+    Examples
+    --------
+    >>> from sparsemlp.topology import ErdosRenyi
+    >>> net = MLP([784, 1000, 1000, 1000, 10], topology=ErdosRenyi(epsilon=20), seed=0)
+    >>> net.n_parameters, net.layers[0].weights.csr.shape
+    (128690, (784, 1000))
+    """
+
+    def __init__(
+        self,
+        sizes,
+        topology=None,
+        activation="relu",
+        dropout=0.0,
+        output="softmax",
+        *,
+        density=None,
+        input_dropout=0.0,
+        slope=0.01,
+        initializer=None,
+        dtype="float32",
+        seed=0,
+    ):
+        from .topology import Dense, Uniform
+
+        sizes = [checks.integer(f"sizes[{k}]", n, 1, INDEX_LIMIT) for k, n in enumerate(sizes)]
+        if len(sizes) < 2:
+            raise ValueError(f"sizes must name at least inputs and outputs; got {sizes}.")
+        if topology is not None and density is not None:
+            raise ValueError("Give topology or density, not both.")
+        if topology is None:
+            topology = Dense() if density is None else Uniform(density)
+        checks.choice("activation", activation, ACTIVATIONS)
+        checks.choice("output", output, OUTPUTS)
+        checks.choice("dtype", np.dtype(dtype).name, ("float32", "float64"))
+        checks.integer("seed", seed, 0)
+        self.initializer = initializer
+        last = len(sizes) - 2
+        layers = []
+        for k, shape in enumerate(resolve(topology, sizes)):
+            init = initializer or for_activation(activation if k < last else output, slope)
+            weights = _build(shape, sizes[k], sizes[k + 1], init, np.dtype(dtype), seed, k)
+            layer = Linear(
+                weights,
+                np.zeros(sizes[k + 1], dtype),
+                activation if k < last else ("identity" if output == "softmax" else output),
+                slope,
+                dropout if k < last else 0.0,
+            )
+            layer.initializer = init
+            layers.append(layer)
+        super().__init__(layers, output, input_dropout, seed)
+
+
+def _build(topology, n_in, n_out, initializer, dtype, seed, k):
+    """Weights of layer k, drawn from the streams (seed, "topology", k) and (seed, "weights", k)."""
+    rng = stream(seed, "weights", k)
+    if getattr(topology, "is_dense", False):
+        return DenseWeights(initializer.sample(rng, n_in * n_out, n_in, n_out, n_in * n_out, dtype).reshape(n_in, n_out))
+    indptr, indices = topology.build(n_in, n_out, stream(seed, "topology", k))
+    given = getattr(topology, "values", None)
+    data = initializer.sample(rng, indices.size, n_in, n_out, indices.size, dtype) if given is None else given.astype(dtype)
+    return SparseWeights((n_in, n_out), indptr, indices, data)

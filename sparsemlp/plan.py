@@ -1,0 +1,186 @@
+"""Buffers and prebuilt kernel arguments of one network for one batch size: what makes a step free of allocation.
+
+A plan is valid for the topologies and the number of threads it was built for; `stale` says when to build another.
+"""
+
+import numpy as np
+
+from .threads import get_num_threads
+
+ALIGNMENT = 64
+
+
+def aligned(shape, dtype):
+    """Zeros whose memory starts on a cache line."""
+    dtype = np.dtype(dtype)
+    n = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    raw = np.zeros(n + ALIGNMENT, np.uint8)
+    start = -raw.ctypes.data % ALIGNMENT
+    return raw[start : start + n].view(dtype).reshape(shape)
+
+
+def choose_lanes(n_batch, *, dense_only=False):
+    """How many batch columns a tile has: a power of two that the register file carries well.
+
+    Up to the widest tile, the next power of two from 8; beyond it, tiles of the widest, or of half of it where that saves a sixth of
+    the lanes. The widest is 128 where registers hold 64 bytes (AVX-512), else 64; dense layers alone always take 128, because
+    BLAS wants one wide product.
+    """
+    from .kernels.simd import REGISTER_BYTES
+
+    widest = 128 if dense_only or REGISTER_BYTES >= 64 else 64
+    lanes = 8
+    while lanes < min(n_batch, widest):
+        lanes *= 2
+    if n_batch > widest:
+        wide, half = (-(-n_batch // t) * t for t in (widest, widest // 2))
+        lanes = widest // 2 if half <= wide * 5 / 6 else widest
+    return lanes
+
+
+class Context:
+    """The width tag, the number of threads and the scratch memory that the layers of one plan share."""
+
+    def __init__(self, lanes, dtype):
+        from .kernels.simd import WIDTH
+
+        self.w, self.square = WIDTH[lanes], WIDTH[min(lanes, 16)]
+        self.n_threads = get_num_threads()
+        self.dtype = dtype
+        self._ticket = np.zeros(0, np.int64)
+        self._scratch = np.zeros(0, dtype)
+        self._dense = {}
+
+    def ticket(self, n):
+        """int64[8 * n] of claim counters, a cache line each; layers run one after another and share it."""
+        if self._ticket.size < 8 * n:
+            self._ticket = aligned((8 * n,), np.int64)
+        return self._ticket[: 8 * n]
+
+    def scratch(self, n):
+        """float[n] of scratch, shared like `ticket`."""
+        if self._scratch.size < n:
+            self._scratch = aligned((n,), self.dtype)
+        return self._scratch[:n]
+
+    def dense_gradients(self, shape, n_tiles):
+        """(dW, a second one where a batch has several tiles), both float[n_in, n_out], shared by dense layers of one shape."""
+        if shape not in self._dense:
+            self._dense[shape] = aligned(shape, self.dtype), aligned(shape if n_tiles > 1 else (0, 0), self.dtype)
+        return self._dense[shape]
+
+    def nbytes(self):
+        dense = sum(a.nbytes + b.nbytes for a, b in self._dense.values())
+        return {"scratch": self._ticket.nbytes + self._scratch.nbytes, "gradients": dense}
+
+
+class Plan:
+    """Everything that forward (and, with an optimizer's rule, backward) of a batch of `n` samples needs.
+
+    Parameters
+    ----------
+    network : Network
+    n : int
+        Samples in the batch.
+    capacity : int
+        Samples of the largest batch that shares the tile width; a last, partial batch then needs no other compilation.
+    output_activation : str
+        What the last layer applies; "identity" leaves logits.
+    training : bool
+        With dropout, and with buffers of gradients.
+    share : Plan, optional
+        A plan of a larger batch, whose memory this one uses.
+
+    Attributes
+    ----------
+    activations : list of float[tiles, units, lanes]
+        The inputs, then the outputs of each layer.
+    gradients : list of float[tiles, units, lanes]
+        Loss gradients at the pre-activations of each layer (training only).
+    """
+
+    def __init__(self, network, n, capacity, *, output_activation, training, share=None):
+        layers, dtype = network.layers, network.dtype
+        dense_only = all(layer.weights.is_dense for layer in layers)
+        lanes = choose_lanes(capacity, dense_only=dense_only)
+        self.n, self.lanes, self.tiles = n, lanes, -(-n // lanes)
+        self.context = share.context if share else Context(lanes, dtype)
+        self.versions = [(layer.weights, layer.weights.version) for layer in layers]
+        if not share:
+            # Forward only, two buffers take turns; training keeps every layer's outputs.
+            units = [network.n_in] + [layer.n_out for layer in layers]
+            if training:
+                self.activations = [aligned((self.tiles, u, lanes), dtype) for u in units]
+                self.gradients = [aligned((self.tiles, u, lanes), dtype) for u in units[1:]]
+            else:
+                pool = [aligned((self.tiles * max(units[k::2], default=0) * lanes,), dtype) for k in (0, 1)]
+                self.activations = [pool[k % 2][: self.tiles * u * lanes].reshape(self.tiles, u, lanes) for k, u in enumerate(units)]
+                self.gradients = [aligned((self.tiles, units[-1], lanes), dtype)]
+            self.dbias = [np.zeros(u, dtype) for u in units[1:]]
+            self.scale_tiles = np.zeros((self.tiles, lanes), dtype)
+            self.offsets = np.zeros((self.context.n_threads, 16), np.int64)
+        else:
+            self.activations = [a[: self.tiles] for a in share.activations]
+            self.gradients = [a[: self.tiles] for a in share.gradients]
+            self.dbias, self.offsets = share.dbias, share.offsets
+            self.scale_tiles = share.scale_tiles[: self.tiles]
+        self.scale, self.weights64 = np.full(n, 1 / n, dtype), np.empty(n)
+        self.labels = np.empty(n, np.int64)
+        self.rows = np.arange(n, dtype=np.int64)
+        self.stats = np.zeros(2)
+        self._build_forward(network, output_activation, training)
+
+    def _build_forward(self, network, output_activation, training):
+        self.forward, self.dropouts, self.epilogues = [], [], []
+        a, last = self.activations, len(network.layers) - 1
+        if training and network.input_dropout.dropout:
+            ints, call = network.input_dropout.forward_call(self.context, a[0])
+            self.dropouts.append((0, ints))
+            self.forward.append(call)
+        for k, layer in enumerate(network.layers):
+            ints, reals = layer.epilogue(training=training, activation=output_activation if k == last else None)
+            if ints[1]:
+                self.dropouts.append((k + 1, ints))
+            self.epilogues.append((ints, reals))
+            self.forward.append(layer.forward_call(self.context, a[k], a[k + 1], self.n, ints, reals))
+
+    def backward_calls(self, network, rule, hyper, bias_hyper, states=None):
+        """[(function, arguments)] from the last layer to the first; `states` replaces the layers' optimizer states."""
+        a, d = self.activations, self.gradients
+        none = np.zeros((0, 0, self.lanes), network.dtype)
+        calls = []
+        for k in range(len(network.layers) - 1, -1, -1):
+            layer = network.layers[k]
+            if k:
+                below = (*self.epilogues[k - 1], self.dbias[k - 1])
+            else:
+                below = (np.zeros(3, np.int64), np.zeros(3, network.dtype), np.zeros(0, network.dtype))
+            state = states[k] if states else (layer.weights.state, layer.bias_state)
+            args = (self.context, a[k], d[k], d[k - 1] if k else none, self.n, below, rule, hyper, bias_hyper, self.dbias[k], state)
+            calls.append(layer.backward_call(*args))
+        return calls
+
+    def uniform_scale(self):
+        """Give every sample of the batch the same weight."""
+        self.scale.fill(1 / self.n)
+
+    def stale(self):
+        """Whether the topology of a layer or the number of threads has changed since."""
+        return self.context.n_threads != get_num_threads() or any(w.version != v for w, v in self.versions)
+
+    def fits(self, network):
+        """Whether this plan is for these very weights, unchanged."""
+        same = len(network.layers) == len(self.versions) and all(
+            layer.weights is w for layer, (w, _) in zip(network.layers, self.versions, strict=True)
+        )
+        return same and not self.stale()
+
+    def nbytes(self):
+        """Bytes of the buffers, by purpose: activations (with the input tile), gradients, scratch."""
+        own = self.context.nbytes()
+        activations = sum({id(a.base): a.nbytes if a.base is None else a.base.nbytes for a in self.activations}.values())
+        return {
+            "activations": activations,
+            "gradients": own["gradients"] + sum(d.nbytes for d in self.gradients) + sum(b.nbytes for b in self.dbias),
+            "scratch": own["scratch"] + self.scale.nbytes + self.scale_tiles.nbytes + self.rows.nbytes + self.offsets.nbytes,
+        }

@@ -1,0 +1,467 @@
+"""`Trainer`: the loop that trains a network, its topology included."""
+
+import contextlib
+import math
+import sys
+import threading
+import time
+
+import numpy as np
+
+from . import checks
+from .callbacks import Callback
+from .data import Rows, Targets, check_index_targets, check_sample_weight
+from .errors import NonFiniteError
+from .history import History
+from .losses import get_loss
+from .network import OUTPUTS, Network
+from .optimizers import RULES, SGD, Optimizer
+from .plan import Plan
+from .policies.base import LayerView, Policy, Progress
+from .policies.static import Static
+from .randomness import key, step_key, stream
+from .schedules import as_schedule
+from .threads import engine
+from .topology.change import apply_change
+
+N_HYPER = 9
+L2, DECAY = 4, 5  # positions of weight decay in the hyperparameters: biases are not decayed
+NOTICE_AFTER = 2.0  # seconds that a first step may take before a line says that kernels are being compiled
+
+
+class Trainer:
+    """Trains a network with an optimizer, a loss and a policy that changes the topology.
+
+    Parameters
+    ----------
+    network : Network
+    optimizer : Optimizer
+        Default `SGD(lr=0.01, momentum=0.9)`.
+    loss : {"cross_entropy", "binary_cross_entropy", "mse"}, optional
+        Default: by the network's output.
+    policy : Policy
+        Default `Static()`.
+    callbacks : sequence of Callback
+    debug : bool
+        Check every invariant of the network after each topology change.
+
+    Attributes
+    ----------
+    network : Network
+    history : History
+        Of the last `fit`.
+    step : int
+        Steps taken so far; optimizer corrections and dropout count from it.
+    epoch : int
+        Epochs of the last `fit` that have ended.
+
+    Examples
+    --------
+    >>> import numpy as np, sparsemlp as sm
+    >>> X, y, X_test, y_test = sm.datasets.load("digits")
+    >>> net = sm.MLP([64, 100, 10], topology=sm.ErdosRenyi(density=0.2), seed=0)
+    >>> trainer = sm.Trainer(net, optimizer=sm.Adam(lr=0.003), policy=sm.SET(zeta=0.3))
+    >>> history = trainer.fit(X / 16, y, epochs=10, batch_size=32)
+    >>> net.score(X_test / 16, y_test) > 0.9
+    True
+    """
+
+    def __init__(self, network, optimizer=None, loss=None, policy=None, callbacks=(), *, debug=False):
+        self.network = checks.instance("network", network, Network, "sm.MLP([784, 1000, 10], density=0.05)")
+        self.optimizer = checks.instance("optimizer", optimizer or SGD(lr=0.01, momentum=0.9), Optimizer, "sm.SGD(lr=0.01)")
+        self.loss = get_loss(loss or OUTPUTS[network.output], network.output)
+        self.policy = checks.instance("policy", policy or Static(), Policy, "sm.SET(zeta=0.3)")
+        self.callbacks = [checks.instance("callback", c, Callback, "sm.EarlyStopping('val_loss')") for c in callbacks]
+        self.debug = debug
+        self.lr = self.optimizer.lr
+        self.step, self.epoch, self.n_epochs, self.n_fits = 0, 0, 0, 0
+        self.history = History()
+        self.stop_training = None
+        self.policy_states = None
+        self._hyper, self._bias_hyper = (np.zeros(N_HYPER, network.dtype) for _ in range(2))
+        self._dropout_key = key(network.seed, "dropout")
+        self._plans, self._capacity = {}, None
+        self._needs_gradient = bool(self.policy.needs & {"gradient", "accumulated_gradient"})
+        self._acts_on_steps = type(self.policy).on_step is not Policy.on_step
+
+    # ---- one step ----
+    def _plan(self, n, capacity):
+        """The training plan for a batch of n samples, with buffers for `capacity`."""
+        if capacity != self._capacity:
+            self._plans, self._capacity = {}, capacity
+        plan = self._plans.get(n)
+        if plan is not None and plan.fits(self.network):
+            return plan
+        for layer in self.network.layers:
+            layer.allocate_state(self.optimizer.n_state)
+        full = self._plans.get(capacity)
+        if full is None or not full.fits(self.network):
+            self._plans.clear()
+            full = self._plans[capacity] = self._new_plan(capacity, capacity, None)
+        if n != capacity:
+            self._plans[n] = self._new_plan(n, capacity, full)
+        return self._plans[n]
+
+    def _new_plan(self, n, capacity, share):
+        net = self.network
+        activation = self.loss.output_activation(net.output)
+        plan = Plan(net, n, capacity, output_activation=activation, training=True, share=share)
+        hypers = self._hyper, self._bias_hyper
+        if self._needs_gradient:
+            plan.grads = share.grads if share else _gradient_buffers(net)
+            plan.backward = plan.backward_calls(net, RULES["gradient"], *hypers, plan.grads) + self._update_calls(plan)
+        else:
+            plan.backward = plan.backward_calls(net, self.optimizer.rule, *hypers)
+        return plan
+
+    def _update_calls(self, plan):
+        """The optimizer's update from stored gradients, for policies that look at them."""
+        from .kernels import update
+
+        kernel = update.update_all if plan.context.n_threads > 1 else update.update_all_serial
+        rule, calls = self.optimizer.rule, []
+        for layer, (dw, db) in zip(self.network.layers, plan.grads, strict=True):
+            start = (plan.context.w, plan.context.n_threads)
+            calls.append((kernel, (*start, layer.weights.data, dw[0], layer.weights.state, rule, self._hyper)))
+            calls.append((kernel, (*start, layer.bias, db[0], layer.bias_state, rule, self._bias_hyper)))
+        return calls
+
+    def _forward(self, plan, source, rows, values, weights):
+        """Fill the plan's activations and output gradient; returns the loss."""
+        source.fill(plan, rows)
+        for layer, ints in plan.dropouts:
+            ints[2] = step_key(self._dropout_key, self.step, layer)
+        if weights is not None:
+            np.take(weights, rows, out=plan.weights64, mode="clip")
+            total = plan.weights64.sum()
+            np.multiply(plan.weights64, 1 / total if total > 0 else 0.0, out=plan.scale, casting="same_kind")
+        for function, args in plan.forward:
+            function(*args)
+        kernel, args = self.loss.call(plan, values, rows, self.network.output)
+        kernel(*args)
+        loss = float(plan.stats[0])
+        if not math.isfinite(loss):
+            raise self._not_finite(plan, loss)
+        return loss
+
+    def _run_step(self, plan, source, rows, values, weights, lr):
+        loss = self._forward(plan, source, rows, values, weights)
+        self.step += 1
+        hyper = self.optimizer.hyper(lr, self.step)
+        self._hyper[:] = hyper
+        self._bias_hyper[:] = hyper
+        self._bias_hyper[L2], self._bias_hyper[DECAY] = 0, 1
+        for function, args in plan.backward:
+            function(*args)
+        return loss
+
+    def train_step(self, X, y, sample_weight=None):
+        """One optimizer step on one batch; no topology change.
+
+        Parameters
+        ----------
+        X : array or scipy sparse matrix [n_batch, n_in]
+            Only shape and dtype are checked.
+        y : integer[n_batch] class indices (softmax), or float[n_batch, n_out]
+        sample_weight : float[n_batch], optional
+
+        Returns
+        -------
+        float
+            The batch's loss before the step.
+
+        Raises
+        ------
+        NonFiniteError
+            The loss is NaN or infinite; the weights are as they were.
+        """
+        net = self.network
+        source = Rows(X, net.n_in, finite=False)
+        n = len(source)
+        if net.output == "softmax":
+            values = check_index_targets(y, n, net.n_out)
+        else:
+            values = np.ascontiguousarray(y, net.dtype).reshape(n, -1)
+            if values.shape[1] != net.n_out:
+                raise ValueError(f"y must have {net.n_out} columns, the network's outputs; got {values.shape[1]}.")
+        weights = check_sample_weight(sample_weight, n)
+        with engine():
+            plan = self._plan(n, n)
+            if weights is None:
+                plan.uniform_scale()
+            lr = self.lr if not callable(self.lr) else as_schedule(self.lr)(self.epoch, max(self.n_epochs, 1))
+            return self._run_step(plan, source, plan.rows, values, weights, lr)
+
+    def gradients(self, X, y, sample_weight=None):
+        """Gradients of the loss on one batch, without a step; dropout as the next step would draw it.
+
+        Returns
+        -------
+        loss : float
+        gradients : list of (float[connections], float[n_out])
+            By layer: of the stored connections, in CSR order (row-major for dense layers), and of the biases.
+        """
+        net = self.network
+        loss = self.loss
+        source = Rows(X, net.n_in)
+        targets = Targets(y, len(source), net, loss)
+        weights = check_sample_weight(sample_weight, len(source))
+        with engine():
+            plan = self._plan(len(source), len(source))
+            if weights is None:
+                plan.uniform_scale()
+            value = self._forward(plan, source, plan.rows, targets.values, weights)
+            grads = _gradient_buffers(net)
+            for function, args in plan.backward_calls(net, RULES["gradient"], self._hyper, self._bias_hyper, grads):
+                function(*args)
+        return value, [(dw[0], db[0]) for dw, db in grads]
+
+    def _not_finite(self, plan, loss):
+        where = "the loss itself"
+        for k, layer in enumerate(self.network.layers):
+            if not (np.isfinite(layer.weights.data).all() and np.isfinite(layer.bias).all()):
+                where = f"the weights of layer {k}"
+                break
+            if not np.isfinite(plan.activations[k + 1]).all():
+                where = f"the outputs of layer {k}"
+                break
+        return NonFiniteError(
+            f"The loss became {loss} in epoch {self.epoch}, step {self.step}; the first non-finite numbers are in {where}. "
+            "The weights are those before this step. A lower learning rate or inputs of unit scale usually mend it."
+        )
+
+    # ---- the run ----
+    def fit(
+        self,
+        X,
+        y,
+        epochs,
+        batch_size=100,
+        validation_data=None,
+        *,
+        sample_weight=None,
+        shuffle=True,
+        progress=False,
+        resume=False,
+    ):
+        """Train for a number of epochs: [topology change, but before the first] → steps → evaluation → callbacks.
+
+        Parameters
+        ----------
+        X : array of numbers or scipy sparse matrix [n_samples, n_in]
+            Any real or integer dtype; read batch by batch, never copied as a whole.
+        y : labels [n_samples] (integers, strings), one-hot [n_samples, n_classes], or numbers [n_samples, n_out]
+        epochs : int
+            In total, also with `resume`.
+        batch_size : int
+            The last, partial batch of an epoch is kept.
+        validation_data : (X, y), optional
+            Evaluated after each epoch.
+        sample_weight : float[n_samples], optional
+            The loss is the weighted mean over each batch.
+        shuffle : bool
+            A new order each epoch, drawn from (seed, epoch).
+        progress : bool
+            Show a progress bar on standard error.
+        resume : bool
+            Go on after the `trainer.epoch` epochs that have ended, with the same bits as an uninterrupted run.
+
+        Returns
+        -------
+        History
+
+        Raises
+        ------
+        ValueError, TypeError
+            Before training: data that do not fit, NaN or infinity in X, unknown labels.
+        NonFiniteError
+            The loss became NaN or infinite; names epoch, step and layer.
+
+        Notes
+        -----
+        A second `fit` without `resume` trains the network further, with schedules from their start and the optimizer's state kept.
+        KeyboardInterrupt ends the run after the callbacks' `on_fit_end`, keeps what was learned and is raised again.
+        """
+        net = self.network
+        epochs = checks.integer("epochs", epochs, 1)
+        batch_size = checks.integer("batch_size", batch_size, 1)
+        source = Rows(X, net.n_in)
+        targets = Targets(y, len(source), net, self.loss)
+        weights = check_sample_weight(sample_weight, len(source))
+        validation = None
+        classes, net.classes = net.classes, targets.classes
+        try:
+            if validation_data is not None:
+                Xv, yv = validation_data
+                source_v = Rows(Xv, net.n_in, "validation X")
+                validation = source_v, Targets(yv, len(source_v), net, self.loss, "validation y")
+        except Exception:
+            net.classes = classes
+            raise
+        if not resume:
+            self.epoch, self.history, self.policy_states = 0, History(), None
+            self.n_fits += 1
+        self.n_epochs, self.stop_training = epochs, None
+        n_steps = -(-len(source) // batch_size)
+        if self.policy_states is None:
+            self.policy_states = [
+                self.policy.start(self._view(k), stream(net.seed, "policy", self.n_fits, 0, k)) for k in range(len(net.layers))
+            ]
+        bar = _progress_bar(progress, epochs * n_steps, self.epoch * n_steps)
+        self._call("on_fit_begin", self)
+        try:
+            with bar:
+                for epoch in range(self.epoch, epochs):
+                    self._call("on_epoch_begin", self, epoch)
+                    record = self._evolve(epoch, epochs, n_steps)
+                    self._train_epoch(record, source, targets, weights, batch_size, shuffle, bar)
+                    self._evaluate_epoch(record, validation)
+                    self.history.append(record)
+                    self.epoch = epoch + 1
+                    bar.show(record)
+                    self._call("on_epoch_end", self, record)
+                    if self.stop_training:
+                        self.history.stopped = str(self.stop_training)
+                        break
+        except KeyboardInterrupt:
+            self.history.stopped = "interrupted"
+            raise
+        finally:
+            self._call("on_fit_end", self)
+        return self.history
+
+    def _call(self, occasion, *args):
+        for callback in self.callbacks:
+            getattr(callback, occasion)(*args)
+
+    def _view(self, k, gradient=None):
+        return LayerView.of(self.network.layers[k], k, gradient=gradient)
+
+    def _evolve(self, epoch, epochs, n_steps):
+        """Let the policy change the topology between epochs; the first half of the epoch's record."""
+        start = time.perf_counter()
+        changes = []
+        if epoch > 0:
+            progress = Progress(epoch=epoch - 1, n_epochs=epochs, step=self.step, n_steps=n_steps)
+            changes = [self._change(k, "between_epochs", progress, (epoch, k)) for k in range(len(self.network.layers))]
+        zeta = getattr(self.policy, "zeta", None)
+        return {
+            "epoch": epoch,
+            "evolution_seconds": time.perf_counter() - start,
+            "dropped": [0 if c is None else len(c.drop) for c in changes] or [0] * len(self.network.layers),
+            "grown": [0 if c is None else len(c.grow) for c in changes] or [0] * len(self.network.layers),
+            "zeta": None if zeta is None or epoch == 0 else float(as_schedule(zeta)(epoch - 1, epochs)),
+        }
+
+    def _change(self, k, occasion, progress, counters, gradient=None):
+        """Ask the policy about layer k and apply what it answers."""
+        layer = self.network.layers[k]
+        rng = stream(self.network.seed, "policy", self.n_fits, *counters)
+        decide = getattr(self.policy, occasion)
+        change, self.policy_states[k] = decide(self._view(k, gradient), self.policy_states[k], progress, rng)
+        if change is not None:
+            with engine():
+                apply_change(layer.weights, change)
+            if self.debug:
+                layer.weights.check()
+        return change
+
+    def _train_epoch(self, record, source, targets, weights, batch_size, shuffle, bar):
+        net, n, epoch, epochs = self.network, len(source), record["epoch"], self.n_epochs
+        order = np.arange(n)
+        if shuffle:
+            stream(net.seed, "shuffle", self.n_fits, epoch).shuffle(order)
+        lr = as_schedule(self.lr)
+        constant_lr = not callable(self.lr)
+        labels = self.loss.name == "cross_entropy"
+        n_steps = -(-n // batch_size)
+        capacity = min(batch_size, n)
+        record["lr"] = now = float(lr(epoch, epochs))
+        total = correct = 0.0
+        start = time.perf_counter()
+        for s in range(n_steps):
+            rows = order[s * batch_size : (s + 1) * batch_size]
+            with engine(), _notice(self.step == 0):
+                plan = self._plan(rows.size, capacity)
+                if not constant_lr:
+                    now = lr(epoch + s / n_steps, epochs)
+                values = targets.values
+                if labels:
+                    values = np.take(values, rows, out=plan.labels, mode="clip")
+                if weights is None:
+                    plan.uniform_scale()
+                loss = self._run_step(plan, source, rows, values, weights, now)
+                total += loss * rows.size
+                correct += plan.stats[1]
+            if self._acts_on_steps:
+                self._after_step(plan, epoch, epochs, s, n_steps)
+            bar.update(1)
+        record["seconds"] = time.perf_counter() - start
+        record["steps"], record["samples"] = n_steps, n
+        record["loss"] = total / n
+        if labels:
+            record["accuracy"] = correct / n
+        elif self.loss.name == "binary_cross_entropy":
+            record["accuracy"] = correct / (n * net.n_out)
+
+    def _after_step(self, plan, epoch, epochs, s, n_steps):
+        progress = Progress(epoch=epoch, n_epochs=epochs, step=self.step - 1, n_steps=n_steps)
+        for k in range(len(self.network.layers)):
+            gradient = plan.grads[k][0][0] if self._needs_gradient else None
+            self._change(k, "on_step", progress, (epoch, k, s + 1), gradient)
+
+    def _evaluate_epoch(self, record, validation):
+        start = time.perf_counter()
+        if validation is not None:
+            found = self.network._evaluate(*validation, None, self.loss)
+            record.update({f"val_{name}": value for name, value in found.items()})
+        record["evaluation_seconds"] = time.perf_counter() - start
+        layers = self.network.layers
+        record["connections"] = [layer.weights.n_connections for layer in layers]
+        record["density"] = [layer.weights.density for layer in layers]
+        record["bytes"] = sum(sum(layer.nbytes().values()) for layer in layers)
+
+
+def _gradient_buffers(network):
+    """[(float[1, connections], float[1, n_out])] by layer, where the rule GRADIENT writes."""
+    return [
+        (np.zeros((1, layer.weights.n_connections), network.dtype), np.zeros((1, layer.n_out), network.dtype)) for layer in network.layers
+    ]
+
+
+@contextlib.contextmanager
+def _notice(first):
+    """Say so on standard error if a first step takes long: kernels are compiled once and kept on disk."""
+    if not first:
+        yield
+        return
+    text = "sparsemlp: compiling kernels for this machine; the next run finds them on disk\n"
+    timer = threading.Timer(NOTICE_AFTER, lambda: sys.stderr.write(text))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+class _NoBar(contextlib.nullcontext):
+    def update(self, n):
+        pass
+
+    def show(self, record):
+        pass
+
+
+def _progress_bar(progress, total, initial):
+    """A tqdm bar over all steps of the run, or an object that shows nothing."""
+    if not progress:
+        return _NoBar()
+    from tqdm import tqdm
+
+    class Bar(tqdm):
+        def show(self, record):
+            names = {"loss": "loss", "val_accuracy": "val acc", "accuracy": "acc"}
+            self.set_postfix({short: f"{record[k]:.4f}" for k, short in names.items() if k in record}, refresh=False)
+
+    return Bar(total=total, initial=initial, unit="step", dynamic_ncols=True, file=sys.stderr)
