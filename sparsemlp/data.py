@@ -3,7 +3,6 @@
 import numpy as np
 import scipy.sparse as sp
 
-
 NATIVE = ("float32", "float64", "uint8", "int8", "int16", "uint16", "int32", "uint32", "int64")
 CHECK_ROWS = 4096  # rows whose finiteness is tested at a time, so that no mask of the size of X is made
 

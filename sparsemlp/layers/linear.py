@@ -114,7 +114,8 @@ class Linear:
             dw, spare = context.dense_gradients(self.weights.shape, x.shape[0])
             return _dense_backward, (
                 self.weights.matrix, x, dy, dx, n, dw, spare, back, (w, nt, x, dx, dbias_in, ints, reals),
-                step, (w, nt, self.weights.data, dw.reshape(-1), state, rule, hyper), (w, nt, self.bias, dbias, bias_state, rule, bias_hyper),
+                step, (w, nt, self.weights.data, dw.reshape(-1), state, rule, hyper),
+                (w, nt, self.bias, dbias, bias_state, rule, bias_hyper),
             )  # fmt: skip
         weights = self.weights
         n_chunks = max(CHUNKS_PER_THREAD * nt, weights.n_connections // CHUNK_CONNECTIONS)
