@@ -11,8 +11,8 @@ from .update import update
 
 
 @njit(**INNER)
-def _unit(w, k, k1, outputs, data, dy, do, x, xo, g, dw, d, add):
-    """g + sum of w dY over one input unit's connections; dw[d:] (+)= <dY, x>."""
+def _unit(w, k, k1, outputs, data, dy, do, x, xo, g, dw, d):
+    """g + sum of w dY over one input unit's connections; dw[d:] += <dY, x>. No branch in the loop: it would make LLVM spill."""
     T = lanes(w)
     k4 = k + ((k1 - k) & ~U(3))
     while k < k4:
@@ -32,7 +32,6 @@ def _unit(w, k, k1, outputs, data, dy, do, x, xo, g, dw, d, add):
             g,
             dw,
             d,
-            add,
         )
         k += U(4)
         d += 4
@@ -40,14 +39,14 @@ def _unit(w, k, k1, outputs, data, dy, do, x, xo, g, dw, d, add):
         o = do + np.int64(outputs[k]) * T
         g = vfma(data[k], dy, o, g)
         s = vdot(dy, o, x, xo, w)
-        dw[d] = dw[d] + s if add else s
+        dw[d] += s
         k += U(1)
         d += 1
     return g
 
 
 @njit(**INNER)
-def _unit_no_dx(w, k, k1, outputs, dy, do, x, xo, dw, d, add):
+def _unit_no_dx(w, k, k1, outputs, dy, do, x, xo, dw, d):
     T = lanes(w)
     k4 = k + ((k1 - k) & ~U(3))
     while k < k4:
@@ -62,14 +61,13 @@ def _unit_no_dx(w, k, k1, outputs, dy, do, x, xo, dw, d, add):
             xo,
             dw,
             d,
-            add,
             w,
         )
         k += U(4)
         d += 4
     while k < k1:
         s = vdot(dy, do + np.int64(outputs[k]) * T, x, xo, w)
-        dw[d] = dw[d] + s if add else s
+        dw[d] += s
         k += U(1)
         d += 1
 
@@ -82,6 +80,11 @@ def _rows(w, i0, i1, q, x, dy, dx, dbias_in, data, outputs, ptr, block, state, s
     last = q == ptr.shape[0] - 2
     activation, threshold, key = ints[0], ints[1], ints[2]
     need_dx = dx.size > 0
+    d = np.int64(s0)
+    for i in range(U(i0), U(i1)):
+        d += np.int64(ptr[q + 1, i]) - np.int64(ptr[q, i])
+    for k in range(U(s0), U(d)):
+        scratch[k] = 0
     for tile in range(n_tiles):
         do = tile * n_out * T
         if prefetch_dy:
@@ -92,7 +95,7 @@ def _rows(w, i0, i1, q, x, dy, dx, dbias_in, data, outputs, ptr, block, state, s
             xo = (tile * n_in + np.int64(i)) * T
             if need_dx:
                 g = vsplat(x.dtype.type(0), w) if q == 0 else vload(dx, xo, w)
-                g = _unit(w, k0, k1, outputs, data, dy, do, x, xo, g, scratch, d, tile)
+                g = _unit(w, k0, k1, outputs, data, dy, do, x, xo, g, scratch, d)
                 if last:
                     y = vload(x, xo, w)
                     if threshold > 0:
@@ -103,7 +106,7 @@ def _rows(w, i0, i1, q, x, dy, dx, dbias_in, data, outputs, ptr, block, state, s
                     dbias_in[i] = dbias_in[i] + s if tile else s
                 vstore(dx, xo, g)
             else:
-                _unit_no_dx(w, k0, k1, outputs, dy, do, x, xo, scratch, d, tile)
+                _unit_no_dx(w, k0, k1, outputs, dy, do, x, xo, scratch, d)
             d += np.int64(k1 - k0)
     if ptr.shape[0] == 2:  # one block: the units' connections lie side by side
         update(ptr[0, i0], ptr[1, i1 - 1], data, scratch, s0, state, rule, hyper)

@@ -8,7 +8,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from .simd import FMUL_FLAGS, I64, constant, fma, join, load, part, register_lanes, shuffle, splat, store, tree_sum
+from .simd import FMUL_FLAGS, I64, fma, join, load, part, register_lanes, shuffle, splat, store, tree_sum
 
 
 def _add4(builder, sums):
@@ -26,10 +26,9 @@ def _add4(builder, sums):
     return s
 
 
-def _put(context, builder, array_type, array, offset, v, add):
-    """array[offset:] = v, or += v where `add` is not 0. A select, no branch: one inside a hot loop makes LLVM spill."""
+def _accumulate(context, builder, array_type, array, offset, v):
+    """array[offset:] += v."""
     old = load(context, builder, array_type, array, offset, v.type.count)
-    old = builder.select(builder.icmp_signed("!=", add, ir.Constant(I64, 0)), old, constant(old.type, 0.0))
     store(context, builder, array_type, array, offset, builder.fadd(old, v))
 
 
@@ -81,32 +80,32 @@ def _dots(context, builder, array_type, array, offsets, x, x_type, xo, n, count,
 
 
 @intrinsic
-def vback4(typing, s0, s1, s2, s3, dy, o0, o1, o2, o3, x, xo, g, dw, d, add):
-    """dw[d:d+4] (+)= <dy[o_c:], x[xo:]> for the four connections; returns g + sum of s_c * dy[o_c:]."""
+def vback4(typing, s0, s1, s2, s3, dy, o0, o1, o2, o3, x, xo, g, dw, d):
+    """dw[d:d+4] += <dy[o_c:], x[xo:]> for the four connections; returns g + sum of s_c * dy[o_c:]."""
 
     def code(context, builder, sig, args):
-        scalars, dy, offsets, x, xo, g, dw, d, add = args[:4], args[4], args[5:9], args[9], args[10], args[11], args[12], args[13], args[14]
+        scalars, dy, offsets, (x, xo, g, dw, d) = args[:4], args[4], args[5:9], args[9:]
         gs, n = _cut(builder, g)
         splats = [splat(builder, s, n) for s in scalars]
         sums = _dots(context, builder, sig.args[4], dy, offsets, x, sig.args[9], xo, n, g.type.count, splats, gs)
-        _put(context, builder, sig.args[12], dw, d, _add4(builder, sums), add)
+        _accumulate(context, builder, sig.args[12], dw, d, _add4(builder, sums))
         return join(builder, gs)
 
-    return g(*(g.dtype,) * 4, dy, *(types.int64,) * 4, x, types.int64, g, dw, types.int64, types.int64), code
+    return g(*(g.dtype,) * 4, dy, *(types.int64,) * 4, x, types.int64, g, dw, types.int64), code
 
 
 @intrinsic
-def vdot4(typing, dy, o0, o1, o2, o3, x, xo, dw, d, add, w):
-    """dw[d:d+4] (+)= <dy[o_c:], x[xo:]> for the four connections."""
+def vdot4(typing, dy, o0, o1, o2, o3, x, xo, dw, d, w):
+    """dw[d:d+4] += <dy[o_c:], x[xo:]> for the four connections."""
 
     def code(context, builder, sig, args):
-        dy, offsets, x, xo, dw, d, add, _ = args[0], args[1:5], args[5], args[6], args[7], args[8], args[9], args[10]
-        vt = ir.VectorType(context.get_data_type(sig.args[0].dtype), sig.args[10].n)
+        dy, offsets, (x, xo, dw, d, _) = args[0], args[1:5], args[5:]
+        vt = ir.VectorType(context.get_data_type(sig.args[0].dtype), sig.args[9].n)
         sums = _dots(context, builder, sig.args[0], dy, offsets, x, sig.args[5], xo, register_lanes(vt), vt.count)
-        _put(context, builder, sig.args[7], dw, d, _add4(builder, sums), add)
+        _accumulate(context, builder, sig.args[7], dw, d, _add4(builder, sums))
         return context.get_dummy_value()
 
-    return types.void(dy, *(types.int64,) * 4, x, types.int64, dw, types.int64, types.int64, w), code
+    return types.void(dy, *(types.int64,) * 4, x, types.int64, dw, types.int64, w), code
 
 
 @intrinsic
