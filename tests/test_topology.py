@@ -160,7 +160,7 @@ def test_distinct(data, n, seed):
     assert np.all(np.diff(numbers) > 0) and (k == 0 or (numbers[0] >= 0 and numbers[-1] < n))
 
 
-@pytest.mark.parametrize(("n", "k"), [(6, 1), (6, 3), (6, 4), (7, 2), (5, 4)])
+@pytest.mark.parametrize(("n", "k"), [(6, 1), (6, 3), (6, 4), (7, 2), (5, 4), (40, 2), (33, 2)])
 def test_distinct_is_uniform(n, k):
     r = rng(1)
     n_draws = 6000

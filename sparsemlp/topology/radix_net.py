@@ -46,7 +46,7 @@ class RadixLayer(Topology):
             )
         fan_out = self.radix * self.block_out
         check_layer(self, n_in, n_out, n_in * fan_out)
-        nodes = np.arange(-(-n_in // self.block_in))  # the last one may be cut by the padding
+        nodes = np.arange(-(-n_in // self.block_in), dtype=np.int64)  # the last one may be cut by the padding
         targets = np.sort((nodes[:, None] + self.place * np.arange(self.radix)) % self.n_nodes, axis=1)
         units = (targets[:, :, None] * self.block_out + np.arange(self.block_out)).reshape(len(nodes), fan_out)
         indices = np.repeat(units.astype(np.int32), self.block_in, axis=0)[:n_in].ravel()

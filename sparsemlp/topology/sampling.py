@@ -2,8 +2,8 @@
 
 import numpy as np
 
-BLOCK = 2**22
-"""Free places listed at once: bounds the memory of full layers, tens of bytes per place."""
+BLOCK = 2**20
+"""Places of full rows listed at once, some 20 bytes each: bounds the memory beyond one row."""
 
 
 def distinct(n: int, k: int, rng: np.random.Generator) -> np.ndarray:
@@ -23,8 +23,8 @@ def distinct(n: int, k: int, rng: np.random.Generator) -> np.ndarray:
     Notes
     -----
     Draws until k different numbers were seen, each round as many as are missing, so that none is ever thrown away: the set
-    of the first k different values of a uniform sequence is uniform. Above n / 2 it draws the numbers to leave out, so at
-    most 0.7 n are drawn in all. O(k log k) for the sorting, about 25 k bytes at the peak.
+    of the first k different values of a uniform sequence is uniform. Above n / 16 they are marked in n bytes instead of sorted,
+    and above n / 2 the marks are those to leave out. O(k log k) time, about 25 k bytes at the peak.
 
     Examples
     --------
@@ -35,14 +35,15 @@ def distinct(n: int, k: int, rng: np.random.Generator) -> np.ndarray:
     """
     if not 0 <= k <= n <= 2**62:
         raise ValueError(f"k of n numbers needs 0 <= k <= n <= 2**62; got k={k}, n={n}.")
-    if k > n // 2:
-        keep = np.ones(n, dtype=bool)
-        keep[distinct(n, n - k, rng)] = False
-        return np.flatnonzero(keep).astype(np.int64, copy=False)
+    if n < 16 * k:
+        marked, n_marks, few = np.zeros(n, dtype=bool), 0, min(k, n - k)
+        while n_marks < few:
+            marked[rng.integers(n, size=few - n_marks, dtype=np.int64)] = True
+            n_marks = np.count_nonzero(marked)
+        return np.flatnonzero(marked if few == k else ~marked).astype(np.int64, copy=False)
     chosen = np.empty(0, dtype=np.int64)
     while chosen.size < k:
-        drawn = rng.integers(n, size=k - chosen.size, dtype=np.int64)
-        chosen = _sorted_unique(np.concatenate([chosen, drawn]))
+        chosen = _merged(chosen, rng.integers(n, size=k - chosen.size, dtype=np.int64))
     return chosen
 
 
@@ -79,36 +80,36 @@ def fill_rows(taken: np.ndarray, wanted: np.ndarray, n_columns: int, rng: np.ran
         missing = target - np.bincount(positions // n_columns, minlength=n_rows)
         drawn = np.repeat(np.arange(n_rows, dtype=np.int64) * n_columns, missing)
         drawn += rng.integers(n_columns, size=drawn.size, dtype=np.int64)
-        positions = _sorted_unique(np.concatenate([positions, drawn]))
+        positions = _merged(positions, drawn)
     return positions
 
 
 def _pick_from_list(taken, wanted, n_columns, rng):
-    """Return wanted[r] random free positions of every row r, from the list of all free ones of the rows that want any."""
+    """Return wanted[r] random free positions of every row r, from a random order of all columns of the rows that want any."""
     rows = np.flatnonzero(wanted)
-    n_blocks = max(1, rows.size * n_columns // BLOCK)
     picked = [np.empty(0, dtype=np.int64)]
-    for block in np.array_split(rows, n_blocks):
+    for block in np.array_split(rows, min(rows.size, rows.size * n_columns // BLOCK) or 1):
         if not block.size:
             continue
-        free = np.ones((block.size, n_columns), dtype=bool)
+        order = rng.random((block.size, n_columns))
         low, high = np.searchsorted(taken, [block[0] * n_columns, (block[-1] + 1) * n_columns])
         row, column = np.divmod(taken[low:high], n_columns)
         ours = wanted[row] > 0
-        free[np.searchsorted(block, row[ours]), column[ours]] = False
-        row, column = np.nonzero(free)
-        # a random order within each row, then the first ones of each
-        column = column[np.lexsort((rng.random(row.size), row))]
-        rank = np.arange(row.size) - np.searchsorted(row, np.arange(block.size))[row]
-        chosen = rank < wanted[block][row]
-        picked.append(block[row[chosen]] * np.int64(n_columns) + column[chosen])
+        order[np.searchsorted(block, row[ours]), column[ours]] = 2.0  # after every free column
+        columns = np.argsort(order, axis=1)
+        columns += block[:, None] * n_columns
+        picked.append(columns[np.arange(n_columns) < wanted[block, None]])
     return np.concatenate(picked)
 
 
-def _sorted_unique(values):
-    """Sort in place and return the different values."""
-    values.sort()
-    first = np.empty(values.size, dtype=bool)
-    first[:1] = True
-    np.not_equal(values[1:], values[:-1], out=first[1:])
-    return values if first.all() else values[first]
+def _merged(chosen, drawn):
+    """Return the different values of both, ascending; `chosen` is so already, `drawn` is overwritten. Sorts only `drawn`."""
+    drawn.sort()
+    new = np.ones(drawn.size, dtype=bool)
+    np.not_equal(drawn[1:], drawn[:-1], out=new[1:])
+    at = np.searchsorted(chosen, drawn)
+    inside = at < chosen.size
+    new[inside] &= chosen[at[inside]] != drawn[inside]
+    if chosen.size == 0:
+        return drawn[new]
+    return np.insert(chosen, at[new], drawn[new])
