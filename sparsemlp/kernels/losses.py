@@ -114,6 +114,7 @@ def binary_cross_entropy(w, z, dz, dbias, target, rows, scale, scale_tiles, stat
     zf, df = z.ravel(), dz.ravel()
     loss, correct = 0.0, 0
     share = dz.dtype.type(1) / dz.dtype.type(n_out)
+    zero = dz.dtype.type(0)
     for j in range(n_out):
         dbias[j] = 0
     for t in range(n_tiles):
@@ -126,8 +127,8 @@ def binary_cross_entropy(w, z, dz, dbias, target, rows, scale, scale_tiles, stat
                 row, weight = U(rows[i]), scale[i] * share
                 for j in range(n_out):
                     a, y = zf[o + j * T + b], target[row, j]
-                    # log(1 + e^a) - y a, without overflow; NaN stays NaN
-                    soft = np.log1p(np.exp(-abs(a))) + (a if a > 0 else a.dtype.type(0) if a <= 0 else a)
+                    # log(1 + e^a) - y a, without overflow; NaN stays NaN by its first term
+                    soft = np.log1p(np.exp(-abs(a))) + (a if a > 0 else zero)
                     loss += (np.float64(soft) - np.float64(y) * np.float64(a)) * weight
                     correct += (a > 0) == (y > 0.5)
                     df[o + j * T + b] = (df[o + j * T + b] - y) * weight
