@@ -14,9 +14,9 @@ from os import PathLike
 import numpy as np
 
 from .. import checks
-from . import cifar10, idx, madelon
+from . import cifar10, idx, locate, madelon
 from .digits import load_digits
-from .locate import Dataset, Layout, Remote, locate
+from .locate import Dataset, Layout, Remote
 from .standardize import Standardizer, standardize
 
 __all__ = ["Standardizer", "load", "names", "standardize"]
@@ -147,5 +147,5 @@ def load(name: str, data_dir: str | PathLike | None = None, download: bool = Tru
     checks.choice("name", name, names())
     if name == "digits":
         return load_digits()
-    layout, paths = locate(FROM_FILES[name], data_dir, download)
+    layout, paths = locate.find(FROM_FILES[name], data_dir, download)
     return layout.read(paths)

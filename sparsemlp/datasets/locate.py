@@ -76,7 +76,7 @@ class Dataset:
     own_names: bool = True
 
 
-def locate(dataset, data_dir=None, download=True):
+def find(dataset, data_dir=None, download=True):
     """Find the files of a data set, or download them.
 
     Parameters
@@ -101,18 +101,18 @@ def locate(dataset, data_dir=None, download=True):
     tried = []
     for label, place in _places(data_dir):
         for home in _homes(dataset, place):
-            found = _find(dataset, home)
+            found = _complete(dataset, home)
             if found:
                 return found
             tried.append(f"  {label}: {home} {_what_is_wrong(dataset, home)}")
-        if place not in _homes(dataset, place) and _find(dataset, place):
+        if place not in _homes(dataset, place) and _complete(dataset, place):
             tried.append(f"  {label}: {place} (has files of these names, but only a folder named {dataset.name} says that they are its)")
     cache = place  # the last of the places
     reason = "download=False"
     if download:
         try:
             fetch(dataset, cache)
-            return _find(dataset, cache / dataset.name)
+            return _complete(dataset, cache / dataset.name)
         except (OSError, ValueError) as error:  # requests' errors are OSErrors; a wrong checksum is pooch's ValueError
             reason = f"the download failed: {type(error).__name__}: {error}"
     files = "\n".join(f"  {remote.file}  ({remote.url})" for remote in dataset.remotes)
@@ -180,7 +180,7 @@ def _homes(dataset, place):
     return (place / dataset.name, place) if itself else (place / dataset.name,)
 
 
-def _find(dataset, home):
+def _complete(dataset, home):
     """Return (layout, paths) if all files of one layout lie in `home`, else None."""
     for layout in dataset.layouts:
         for folder in dict.fromkeys((home / layout.folder, home)):
