@@ -1,0 +1,164 @@
+"""`Change`, a plan that a policy makes, and `apply_change`, the only code that rewrites a topology."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import TopologyError
+from ..weights import INDEX_LIMIT
+
+
+@dataclass(frozen=True, eq=False)
+class Change:
+    """What to change in one layer.
+
+    Parameters
+    ----------
+    drop : int64, ascending
+        Positions in the layer's `data` of the connections to remove.
+    grow : int64, ascending
+        Flat positions i * n_out + j to connect, empty once `drop` is gone. A connection in both starts anew.
+    zero : int64, ascending, optional
+        Positions in `data` (before the change) whose values become 0. They stay connected and trainable and keep their
+        optimizer state. None may be in `drop`.
+    values : float[len(grow)], optional
+        What the new connections start from; default zeros. Their optimizer state always starts at zero.
+
+    Raises
+    ------
+    TopologyError
+        A list is not 1-D and integer, or `values` is not aligned with `grow`. What depends on the layer is checked by `apply_change`.
+
+    Examples
+    --------
+    >>> Change(drop=[0, 3], grow=[7, 9], values=[0.1, -0.1])
+    Change(drop 2, grow 2)
+    """
+
+    drop: np.ndarray = ()
+    grow: np.ndarray = ()
+    zero: np.ndarray | None = None
+    values: np.ndarray | None = None
+
+    def __post_init__(self):
+        for name in ("drop", "grow", "zero"):
+            object.__setattr__(self, name, _positions(name, getattr(self, name)))
+        if self.values is not None:
+            values = np.asarray(self.values)
+            if values.dtype.kind not in "fiu" or values.shape != self.grow.shape:
+                got = f"{values.dtype}{list(values.shape)}"
+                raise TopologyError(f"Change.values must be one number for each of the {self.grow.size} in grow; got {got}.")
+            object.__setattr__(self, "values", values)
+
+    def __repr__(self):
+        zero = f", zero {self.zero.size}" if self.zero.size else ""
+        return f"Change(drop {self.drop.size}, grow {self.grow.size}{zero})"
+
+
+def _positions(name, value):
+    array = np.asarray(() if value is None else value)
+    if array.size == 0:
+        array = np.zeros(0, np.int64)
+    if array.ndim != 1 or array.dtype.kind not in "iu" or array.dtype == np.uint64:
+        raise TopologyError(f"Change.{name} must be a 1-D array of positions, int64; got {array.dtype}{list(array.shape)}.")
+    array = np.ascontiguousarray(array, np.int64).view()
+    array.flags.writeable = False
+    return array
+
+
+def apply_change(weights, change):
+    """Change a layer's topology in place: indices, values and optimizer state together, and the index by output unit.
+
+    Parameters
+    ----------
+    weights : SparseWeights
+        If the number of connections stays the same, so do its arrays, with new content; else it gets new ones. Survivors keep
+        value and optimizer state bit for bit; `version` changes. A change that only zeroes values leaves the topology and the
+        version as they are; dense weights take this one too.
+    change : Change
+
+    Raises
+    ------
+    TopologyError
+        A position is out of range, out of order, or doubled; a place to grow is taken; a value is not finite; the layer would
+        hold more than 2**31 - 1 connections. Nothing has been changed then.
+    TypeError
+        Dense weights have no topology to change.
+
+    Notes
+    -----
+    O(connections + units). With the number of connections unchanged, no memory beside the change itself. All is checked
+    first and then done in one kernel call, or swapped in one assignment: KeyboardInterrupt comes before or after.
+    """
+    drop, grow, zero = change.drop, change.grow, change.zero
+    if weights.is_dense and (drop.size or grow.size):
+        raise TypeError(f"apply_change must get sparse weights; got {weights!r}. Dense layers have no topology: policies leave them alone.")
+    values = np.zeros(0, weights.dtype) if change.values is None else _finite(change.values, weights.dtype)
+    _check(weights, drop, zero, grow)
+    if not (drop.size or grow.size):
+        weights.data[zero] = 0
+        return
+
+    from ..kernels.evolve import rewrite
+    from ..kernels.simd import WIDTH
+
+    old = weights.indptr, weights.indices, weights.data, weights.state
+    n = weights.n_connections - drop.size + grow.size
+    if n == weights.n_connections:
+        weights.version += 1  # first: whoever is interrupted here rebuilds what depends on it once too often
+        index = weights.perm, weights.inputs, weights.out_ptr
+        rewrite(WIDTH[16], weights.shape[1], *old, drop, zero, grow, values, *old, *index)
+        return
+    new = {
+        "indptr": np.empty_like(weights.indptr),
+        "indices": np.empty(n, np.int32),
+        "data": np.empty(n, weights.dtype),
+        "state": np.empty((weights.state.shape[0], n), weights.dtype),
+        "perm": np.empty(n, np.int32),
+        "inputs": np.empty(n, np.int32),
+        "out_ptr": np.empty_like(weights.out_ptr),
+    }
+    rewrite(WIDTH[16], weights.shape[1], *old, drop, zero, grow, values, *new.values())
+    vars(weights).update(new, version=weights.version + 1)
+
+
+def _finite(values, dtype):
+    """Start values in the layer's dtype."""
+    with np.errstate(over="ignore"):
+        values = np.ascontiguousarray(values, dtype)
+    bad = np.flatnonzero(~np.isfinite(values))
+    if bad.size:
+        raise TopologyError(f"Change.values must be finite in {dtype}; got {values[bad[0]]} for grow[{bad[0]}].")
+    return values
+
+
+def _check(weights, drop, zero, grow):
+    """Raise TopologyError unless the change fits the layer."""
+    n_in, n_out = weights.shape
+    n = weights.n_connections
+    if n - drop.size + grow.size > INDEX_LIMIT:
+        raise TopologyError(f"A layer holds at most 2**31 - 1 connections; the change would make {n - drop.size + grow.size}.")
+
+    from ..kernels import evolve
+    from ..kernels.simd import WIDTH
+
+    if weights.is_dense:
+        indptr, indices = np.zeros(1, np.int32), np.zeros(0, np.int32)
+        fault, q = evolve.find_fault(WIDTH[16], n_out, indptr, indices, n, drop, zero, grow)
+    else:
+        fault, q = evolve.find_fault(WIDTH[16], n_out, weights.indptr, weights.indices, n, drop, zero, grow)
+    if fault == evolve.NO_FAULT:
+        return
+    stored = f"a position from 0 to {n - 1} in the layer's data"
+    ascending = "above the position before it: ascending, without doubles, is the rule"
+    name, array, rule = {
+        evolve.DROP_RANGE: ("drop", drop, stored),
+        evolve.DROP_ORDER: ("drop", drop, ascending),
+        evolve.ZERO_RANGE: ("zero", zero, stored),
+        evolve.ZERO_ORDER: ("zero", zero, ascending),
+        evolve.ZERO_DROPPED: ("zero", zero, "a connection that stays, and this one is in drop"),
+        evolve.GROW_RANGE: ("grow", grow, f"a flat position i * {n_out} + j from 0 to {n_in * n_out - 1}"),
+        evolve.GROW_ORDER: ("grow", grow, ascending),
+        evolve.GROW_TAKEN: ("grow", grow, "an empty place once drop is gone"),
+    }[fault]
+    raise TopologyError(f"Change.{name}[{q}] must be {rule}; got {array[q]}. Nothing was changed.")
