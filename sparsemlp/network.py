@@ -213,8 +213,8 @@ class Network:
         --------
         >>> print(MLP([4, 3, 2], density=0.5, seed=0).summary())
         layer   shape   connections   density   parameters
-            0   4 x 3             6   0.5                9
-            1   3 x 2             3   0.5                5
+            0   4 x 3             5   0.4167             8
+            1   3 x 2             4   0.6667             6
         total                     9   0.5               14
         """
         rows = []
@@ -242,7 +242,7 @@ class MLP(Network):
     topology : topology or sequence of them, one a layer
         Which connections exist, such as `ErdosRenyi(epsilon=20)`; `Dense()` multiplies by BLAS. Default: `density`, else dense.
     density : float in (0, 1], optional
-        Short for `topology=Uniform(density)`.
+        Short for `topology=ErdosRenyi(density=density)`: that of the whole net.
     activation : {"relu", "leaky_relu", "sigmoid", "tanh", "identity"}
         Of the hidden layers.
     output : {"softmax", "sigmoid", "identity"}
@@ -288,7 +288,7 @@ class MLP(Network):
         dtype="float32",
         seed=0,
     ):
-        from .topology import Dense, Uniform
+        from .topology import Dense, ErdosRenyi
 
         sizes = [checks.integer(f"sizes[{k}]", n, 1, INDEX_LIMIT) for k, n in enumerate(sizes)]
         if len(sizes) < 2:
@@ -296,7 +296,7 @@ class MLP(Network):
         if topology is not None and density is not None:
             raise ValueError("Give topology or density, not both.")
         if topology is None:
-            topology = Dense() if density is None else Uniform(density)
+            topology = Dense() if density is None else ErdosRenyi(density=density)
         checks.choice("activation", activation, ACTIVATIONS)
         checks.choice("output", output, OUTPUTS)
         checks.choice("dtype", np.dtype(dtype).name, ("float32", "float64"))

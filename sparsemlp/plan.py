@@ -41,11 +41,13 @@ def choose_lanes(n_batch, *, dense_only=False):
 class Context:
     """The width tag, the number of threads and the scratch memory that the layers of one plan share."""
 
-    def __init__(self, lanes, dtype):
+    def __init__(self, lanes, dtype, *, dense_only):
         from .kernels.simd import WIDTH
 
         self.w, self.square = WIDTH[lanes], WIDTH[min(lanes, 16)]
-        self.n_threads = get_num_threads()
+        self.asked_threads = get_num_threads()
+        # BLAS brings its own threads: ours would only spin beside them.
+        self.n_threads = 1 if dense_only else self.asked_threads
         self.dtype = dtype
         self._ticket = np.zeros(0, np.int64)
         self._scratch = np.zeros(0, dtype)
@@ -104,7 +106,7 @@ class Plan:
         dense_only = all(layer.weights.is_dense for layer in layers)
         lanes = choose_lanes(capacity, dense_only=dense_only)
         self.n, self.lanes, self.tiles = n, lanes, -(-n // lanes)
-        self.context = share.context if share else Context(lanes, dtype)
+        self.context = share.context if share else Context(lanes, dtype, dense_only=dense_only)
         self.versions = [(layer.weights, layer.weights.version) for layer in layers]
         if not share:
             # Forward only, two buffers take turns; training keeps every layer's outputs.
@@ -166,7 +168,7 @@ class Plan:
 
     def stale(self):
         """Whether the topology of a layer or the number of threads has changed since."""
-        return self.context.n_threads != get_num_threads() or any(w.version != v for w, v in self.versions)
+        return self.context.asked_threads != get_num_threads() or any(w.version != v for w, v in self.versions)
 
     def fits(self, network):
         """Whether this plan is for these very weights, unchanged."""

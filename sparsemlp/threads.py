@@ -1,5 +1,6 @@
 """How many threads the kernels use, and the lock that keeps one parallel region at a time."""
 
+import concurrent.futures
 import contextlib
 import math
 import os
@@ -7,7 +8,13 @@ import threading
 
 from . import checks
 
+# How long OpenMP's idle threads spin before they sleep. libgomp's default, milliseconds, would starve whatever runs next on
+# these cores (BLAS above all); this is longer than any gap inside a training step. A user's own setting wins.
+SPIN_COUNT = "10000"
+PIECE = 1 << 18  # parameters below which a dense update is not worth another thread
+
 _lock = threading.RLock()
+_pool = None
 _n_threads = None
 _forked = False
 _owner_used_threads = False
@@ -79,6 +86,8 @@ def engine():
     numba's workqueue layer ends the process when two Python threads enter it at once, and a network's buffers are shared.
     """
     global _owner_used_threads
+    if not _owner_used_threads and "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)  # read when numba loads OpenMP, at the first parallel kernel
     import numba
 
     with _lock:
@@ -95,9 +104,25 @@ def engine():
             numba.set_num_threads(before)
 
 
+def in_pieces(function, n, *args):
+    """function(start, stop, *args) over pieces of range(n) by sleeping Python threads, for kernels that release the lock.
+
+    For dense layers: OpenMP threads would still spin while BLAS works, and each would slow the other tenfold.
+    """
+    global _pool
+    pieces = min(get_num_threads(), n // PIECE)
+    if pieces <= 1:
+        function(0, n, *args)
+        return
+    if _pool is None:
+        _pool = concurrent.futures.ThreadPoolExecutor(thread_name_prefix="sparsemlp")
+    bounds = [n * t // pieces for t in range(pieces + 1)]
+    list(_pool.map(lambda a, b: function(a, b, *args), bounds[:-1], bounds[1:]))
+
+
 def _after_fork_in_child():
-    global _lock, _forked
-    _lock = threading.RLock()
+    global _lock, _forked, _pool
+    _lock, _pool = threading.RLock(), None
     _forked = _forked or _owner_used_threads
 
 

@@ -60,6 +60,12 @@ def update_all(w, n_threads, p, g, state, rule, h):
 
 
 @njit(**KERNEL)
+def update_part(w, k0, k1, p, g, state, rule, h):
+    """`update` of p[k0:k1], by the calling thread alone."""
+    update(k0, k1, p, g, k0, state, rule, h)
+
+
+@njit(**KERNEL)
 def update_all_serial(w, n_threads, p, g, state, rule, h):
     """`update_all` by the calling thread alone."""
     update(0, p.size, p, g, 0, state, rule, h)

@@ -1,8 +1,11 @@
 """y = dropout(activation(x W + b)), with sparse or dense W."""
 
+from functools import partial
+
 import numpy as np
 
 from .. import checks
+from ..threads import in_pieces
 from .input_dropout import epilogue_arrays
 
 # codes of kernels/common.py, by name, so that importing this module compiles nothing
@@ -109,13 +112,12 @@ class Linear:
         ints, reals, dbias_in = below
         state, bias_state = states
         if self.weights.is_dense:
-            step = update.update_all if nt > 1 else update.update_all_serial
             back = epilogue.dense_backward_epilogue if nt > 1 else epilogue.dense_backward_epilogue_serial
             dw, spare = context.dense_gradients(self.weights.shape, x.shape[0])
             return _dense_backward, (
                 self.weights.matrix, x, dy, dx, n, dw, spare, back, (w, nt, x, dx, dbias_in, ints, reals),
-                step, (w, nt, self.weights.data, dw.reshape(-1), state, rule, hyper),
-                (w, nt, self.bias, dbias, bias_state, rule, bias_hyper),
+                update.update_part, w, (self.weights.data, dw.reshape(-1), state, rule, hyper),
+                (self.bias, dbias, bias_state, rule, bias_hyper),
             )  # fmt: skip
         weights = self.weights
         n_chunks = max(CHUNKS_PER_THREAD * nt, weights.n_connections // CHUNK_CONNECTIONS)
@@ -151,7 +153,7 @@ def _dense_forward(transposed, x, y, n, kernel, args):
     kernel(*args)
 
 
-def _dense_backward(matrix, x, dy, dx, n, dw, spare, back, back_args, step, step_args, bias_args):
+def _dense_backward(matrix, x, dy, dx, n, dw, spare, back, back_args, step, w, step_args, bias_args):
     for tile in range(x.shape[0]):
         live = _live(x, tile, n)
         np.matmul(x[tile, :, :live], dy[tile, :, :live].T, out=spare if tile else dw)
@@ -162,5 +164,5 @@ def _dense_backward(matrix, x, dy, dx, n, dw, spare, back, back_args, step, step
             dx[tile, :, live:] = 0  # what a larger batch left there
     if dx.size:
         back(*back_args)
-    step(*step_args)
-    step(*bias_args)
+    in_pieces(partial(step, w), dw.size, *step_args)
+    step(w, 0, bias_args[0].size, *bias_args)
