@@ -108,7 +108,7 @@ class Adam(Optimizer):
     def __post_init__(self):
         name = type(self).__name__
         _check_lr(self)
-        if len(self.betas) != 2:
+        if not isinstance(self.betas, (tuple, list)) or len(self.betas) != 2:
             raise ValueError(f"{name}.betas must be two numbers; got {self.betas!r}.")
         for k, beta in enumerate(self.betas):
             checks.fraction(f"{name}.betas[{k}]", beta, open_high=True)
