@@ -75,13 +75,18 @@ class EarlyStopping(Callback):
 
     def on_fit_begin(self, trainer):
         self.best, self.waited = -math.inf, 0
+        for record in trainer.history.records:  # of the run that is resumed
+            self._see(record)
 
-    def on_epoch_end(self, trainer, record):
+    def _see(self, record):
         value = self.sign * _monitored(record, self.monitor, "EarlyStopping")
         if value > self.best + self.min_delta:
             self.best, self.waited = value, 0
-            return
-        self.waited += 1
+        else:
+            self.waited += 1
+
+    def on_epoch_end(self, trainer, record):
+        self._see(record)
         if self.waited >= self.patience:
             trainer.stop_training = f"{self.monitor} did not improve for {self.patience} epochs"
 
@@ -128,7 +133,7 @@ class CSVLog(Callback):
     Parameters
     ----------
     path : path
-        Overwritten at the start of a run.
+        Overwritten after the first epoch; a resumed run writes the epochs before it again.
     """
 
     def __init__(self, path):
@@ -139,13 +144,14 @@ class CSVLog(Callback):
         self._names = None
 
     def on_epoch_end(self, trainer, record):
-        row = {k: v for k, v in record.items() if not isinstance(v, (list, dict))}
-        first, self._names = self._names is None, self._names or list(row)
+        first = self._names is None
+        if first:
+            self._names = [k for k, v in record.items() if not isinstance(v, (list, dict))]
         with self.path.open("w" if first else "a", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, self._names, extrasaction="ignore")
             if first:
                 writer.writeheader()
-            writer.writerow(row)
+            writer.writerows(trainer.history.records if first else [record])
 
 
 class JSONLog(Callback):

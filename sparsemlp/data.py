@@ -33,7 +33,7 @@ class Rows:
     def __init__(self, X, n_features, name="X", *, finite=True):
         self.sparse = sp.issparse(X)
         if self.sparse:
-            X = X.tocsr()
+            X = _checked_csr(X, name)
         else:
             X = np.asarray(X)
             if X.dtype == bool:
@@ -54,7 +54,7 @@ class Rows:
             X = X.astype(np.float32 if X.data.dtype.itemsize < 4 else np.float64)
         self.X = X
         self.n_samples, self.n_features = X.shape
-        self._in_place = self.sparse or (X.flags.c_contiguous and X.dtype.name in NATIVE and X.dtype.isnative)
+        self._in_place = self.sparse or (X.flags.c_contiguous and X.flags.aligned and X.dtype.name in NATIVE and X.dtype.isnative)
         self._buffer = None
 
     def __len__(self):
@@ -66,7 +66,7 @@ class Rows:
 
         x, context = plan.activations[0], plan.context
         if self.sparse:
-            tiles.csr_to_tiles(context.w, self.X.data, self.X.indices, self.X.indptr, rows, x)
+            tiles.csr_to_tiles(context.w, _locked(self.X.data), _locked(self.X.indices), _locked(self.X.indptr), rows, x)
             return
         X = self.X
         if not self._in_place:
@@ -76,7 +76,24 @@ class Rows:
             X[...] = self.X[rows]
             rows = plan.rows
         kernel = tiles.to_tiles if context.n_threads > 1 else tiles.to_tiles_serial
-        kernel(context.w, context.square, context.n_threads, X, rows, x, plan.offsets)
+        kernel(context.w, context.square, context.n_threads, _locked(X), rows, x, plan.offsets)
+
+
+def _locked(array):
+    """A view that cannot be written to: one compiled kernel serves arrays of users who locked theirs and of those who did not."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def _checked_csr(X, name):
+    """CSR of a scipy sparse matrix whose indices are in range, which scipy does not promise and kernels rely on. O(entries)."""
+    try:
+        if hasattr(X, "check_format"):
+            X.check_format(full_check=True)
+        return X.tocsr()
+    except ValueError as error:
+        raise ValueError(f"{name} must be a valid sparse matrix; scipy says of this one: {error}.") from error
 
 
 def _check_finite(values, name):
@@ -126,7 +143,7 @@ class Targets:
             y = y[:, 0]
         if network.output == "softmax":
             self.values = self._class_indices(y, n_out, name)
-        elif network.output == "sigmoid" and n_out == 1 and (self.classes is not None or y.dtype.kind in "OSUb"):
+        elif network.output == "sigmoid" and n_out == 1 and (self.classes is not None or _are_labels(y, loss)):
             self.values = self._class_indices(y.reshape(-1), 2, name).astype(network.dtype)[:, None]
         else:
             self.values = self._numbers(y, n_out, network, loss, name)
@@ -169,6 +186,11 @@ class Targets:
             raise ValueError(f"{name} holds labels the network does not know: {_some(found[~known])}. It knows {_some(self.classes)}.")
         order = np.argsort(self.classes, kind="stable")
         return np.ascontiguousarray(order[np.searchsorted(self.classes, y, sorter=order)], np.int64)
+
+
+def _are_labels(y, loss):
+    """Whether targets of one sigmoid output are two labels, such as strings or -1 and 1, not numbers from 0 to 1."""
+    return y.dtype.kind in "OSUb" or (loss.name == "binary_cross_entropy" and y.dtype.kind in "iu" and (y.min() < 0 or y.max() > 1))
 
 
 def _some(values):

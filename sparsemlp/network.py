@@ -42,6 +42,8 @@ class Network:
         for k, (a, b) in enumerate(zip(layers[:-1], layers[1:], strict=True)):
             if a.n_out != b.n_in:
                 raise ValueError(f"Layer {k + 1} must take the {a.n_out} outputs of layer {k}; it takes {b.n_in} inputs.")
+            if a.weights.dtype != b.weights.dtype:
+                raise ValueError(f"Layers must have one dtype; layer {k} has {a.weights.dtype}, layer {k + 1} {b.weights.dtype}.")
         self.layers = list(layers)
         self.output = checks.choice("output", output, OUTPUTS)
         if output == "softmax" and self.n_out < 2:
@@ -183,7 +185,7 @@ class Network:
                 kernel, args = loss.call(plan, values, rows, self.output)
                 kernel(*args)
                 total += plan.stats[0]
-                correct += plan.stats[1]
+                correct += float(plan.stats[1])
         result = {"loss": float(total)}
         if loss.name == "cross_entropy":
             result["accuracy"] = correct / n
@@ -195,8 +197,9 @@ class Network:
         """Accuracy in [0, 1]; for an identity output the coefficient of determination R² (mean over outputs)."""
         if self.output != "identity":
             return self.evaluate(X, y)["accuracy"]
-        y = np.asarray(y, np.float64).reshape(len(y), -1)
-        error = ((y - self.predict(X).reshape(y.shape)) ** 2).sum(axis=0)
+        predicted = self._scores(X).astype(np.float64)
+        y = Targets(y, len(predicted), self, get_loss("mse", self.output)).values.astype(np.float64)
+        error = ((y - predicted) ** 2).sum(axis=0)
         spread = ((y - y.mean(axis=0)) ** 2).sum(axis=0)
         return float(np.mean(1 - error / np.where(spread > 0, spread, 1)))
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import os
 import sys
 import threading
 import time
@@ -42,8 +43,8 @@ class Trainer:
     policy : Policy
         Default `Static()`.
     callbacks : sequence of Callback
-    debug : bool
-        Check every invariant of the network after each topology change.
+    debug : bool, optional
+        Check every invariant of the network after each topology change. Default: whether the environment variable SPARSEMLP_DEBUG is 1.
 
     Attributes
     ----------
@@ -66,13 +67,13 @@ class Trainer:
     True
     """
 
-    def __init__(self, network, optimizer=None, loss=None, policy=None, callbacks=(), *, debug=False):
+    def __init__(self, network, optimizer=None, loss=None, policy=None, callbacks=(), *, debug=None):
         self.network = checks.instance("network", network, Network, "sm.MLP([784, 1000, 10], density=0.05)")
         self.optimizer = checks.instance("optimizer", optimizer or SGD(lr=0.01, momentum=0.9), Optimizer, "sm.SGD(lr=0.01)")
         self.loss = get_loss(loss or OUTPUTS[network.output], network.output)
         self.policy = checks.instance("policy", policy or Static(), Policy, "sm.SET(zeta=0.3)")
         self.callbacks = [checks.instance("callback", c, Callback, "sm.EarlyStopping('val_loss')") for c in callbacks]
-        self.debug = debug
+        self.debug = os.environ.get("SPARSEMLP_DEBUG") == "1" if debug is None else debug
         self.lr = self.optimizer.lr
         self.step, self.epoch, self.n_epochs, self.n_fits = 0, 0, 0, 0
         self.history = History()
@@ -230,6 +231,16 @@ class Trainer:
             "The weights are those before this step. A lower learning rate or inputs of unit scale usually mend it."
         )
 
+    def _check_finite(self, epoch):
+        """The loss of a step tells of the steps before it: this tells of an epoch's last one, and of what a ReLU hides."""
+        for k, layer in enumerate(self.network.layers):
+            arrays = layer.weights.data, layer.weights.state, layer.bias, layer.bias_state
+            if not all(np.isfinite(a).all() for a in arrays):
+                raise NonFiniteError(
+                    f"Weights or optimizer state of layer {k} became NaN or infinite in epoch {epoch}, by step {self.step - 1}, "
+                    "while the loss was still finite. A lower learning rate or inputs of unit scale usually mend it."
+                )
+
     # ---- the run ----
     def fit(
         self,
@@ -275,7 +286,8 @@ class Trainer:
         ValueError, TypeError
             Before training: data that do not fit, NaN or infinity in X, unknown labels.
         NonFiniteError
-            The loss became NaN or infinite; names epoch, step and layer.
+            The loss became NaN or infinite: names epoch, step and layer, and the weights are those before the step. Or weights
+            did at the end of an epoch.
 
         Notes
         -----
@@ -292,16 +304,18 @@ class Trainer:
         classes, net.classes = net.classes, targets.classes
         try:
             if validation_data is not None:
+                if not isinstance(validation_data, (tuple, list)) or len(validation_data) != 2:
+                    raise TypeError(f"validation_data must be a pair (X, y); got {type(validation_data).__name__}.")
                 Xv, yv = validation_data
                 source_v = Rows(Xv, net.n_in, "validation X")
                 validation = source_v, Targets(yv, len(source_v), net, self.loss, "validation y")
         except Exception:
             net.classes = classes
             raise
-        if not resume:
+        if not resume or self.n_fits == 0:
             self.epoch, self.history, self.policy_states = 0, History(), None
             self.n_fits += 1
-        self.n_epochs, self.stop_training = epochs, None
+        self.n_epochs, self.stop_training, self.history.stopped = epochs, None, None
         n_steps = -(-len(source) // batch_size)
         if self.policy_states is None:
             self.policy_states = [
@@ -392,11 +406,12 @@ class Trainer:
                     plan.uniform_scale()
                 loss = self._run_step(plan, source, rows, values, weights, now)
                 total += loss * rows.size
-                correct += plan.stats[1]
+                correct += float(plan.stats[1])
             if self._acts_on_steps:
                 self._after_step(plan, epoch, epochs, s, n_steps)
             bar.update(1)
         record["seconds"] = time.perf_counter() - start
+        self._check_finite(epoch)
         record["steps"], record["samples"] = n_steps, n
         record["loss"] = total / n
         if labels:
