@@ -2,6 +2,7 @@
 
 from . import datasets
 from .callbacks import BestWeights, Callback, CSVLog, EarlyStopping, JSONLog, LearningRateSchedule
+from .checkpoint import Checkpoint, load, save
 from .errors import CheckpointError, DatasetError, NonFiniteError, TopologyError
 from .history import History
 from .initializers import Glorot, He, Normal, Zeros

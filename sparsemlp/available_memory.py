@@ -1,0 +1,66 @@
+"""How much memory a process may still use, and an error before a request that cannot be met."""
+
+import contextlib
+import ctypes
+import os
+import sys
+
+
+def available_memory():
+    """Bytes that can be allocated without swapping: of the machine and, on Linux, of the container. None if unknown.
+
+    Examples
+    --------
+    >>> n = available_memory()
+    >>> n is None or n > 0
+    True
+    """
+    if sys.platform == "win32":
+        return _windows()
+    found = []
+    with contextlib.suppress(OSError, ValueError, IndexError), open("/proc/meminfo") as file:
+        found += [int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable:")]
+    with contextlib.suppress(OSError, ValueError):  # "max" is no number: no limit
+        with open("/sys/fs/cgroup/memory.max") as limit, open("/sys/fs/cgroup/memory.current") as current:
+            found.append(int(limit.read()) - int(current.read()) + _file_cache())
+    if not found:
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            pages = "SC_AVPHYS_PAGES" if "SC_AVPHYS_PAGES" in os.sysconf_names else "SC_PHYS_PAGES"
+            found.append(os.sysconf(pages) * os.sysconf("SC_PAGE_SIZE"))
+    return max(1, min(found)) if found else None
+
+
+def _file_cache():
+    """Bytes of a container's memory that only cache files."""
+    with contextlib.suppress(OSError, ValueError, IndexError), open("/sys/fs/cgroup/memory.stat") as file:
+        return sum(int(line.split()[1]) for line in file if line.startswith("inactive_file "))
+    return 0
+
+
+def _windows():
+    class Status(ctypes.Structure):
+        _fields_ = [("length", ctypes.c_ulong), ("load", ctypes.c_ulong)] + [(f"n{k}", ctypes.c_ulonglong) for k in range(7)]
+
+    status = Status(length=ctypes.sizeof(Status))
+    return status.n1 if ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)) else None
+
+
+def require(n_bytes, what, fix=""):
+    """Raise MemoryError if `n_bytes` are more than is available.
+
+    Parameters
+    ----------
+    n_bytes : int
+    what : str
+        Begins the message: "This network".
+    fix : str
+        What would fit.
+
+    Examples
+    --------
+    >>> require(1000, "This network")
+    """
+    available = available_memory()
+    if available is not None and n_bytes > available:
+        text = f"{what} needs about {n_bytes / 1e9:,.3g} GB of memory; {available / 1e9:,.3g} GB are available."
+        raise MemoryError(f"{text} {fix}".rstrip())
