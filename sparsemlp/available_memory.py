@@ -20,9 +20,9 @@ def available_memory():
     found = []
     with contextlib.suppress(OSError, ValueError, IndexError), open("/proc/meminfo") as file:
         found += [int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable:")]
-    with contextlib.suppress(OSError, ValueError):  # "max" is no number: no limit
-        with open("/sys/fs/cgroup/memory.max") as limit, open("/sys/fs/cgroup/memory.current") as current:
-            found.append(int(limit.read()) - int(current.read()) + _file_cache())
+    group = "/sys/fs/cgroup/memory"
+    with contextlib.suppress(OSError, ValueError), open(f"{group}.max") as limit, open(f"{group}.current") as current:
+        found.append(int(limit.read()) - int(current.read()) + _file_cache())  # "max" is no number: no limit
     if not found:
         with contextlib.suppress(OSError, ValueError, AttributeError):
             pages = "SC_AVPHYS_PAGES" if "SC_AVPHYS_PAGES" in os.sysconf_names else "SC_PHYS_PAGES"

@@ -61,7 +61,7 @@ class Checkpoint(Callback):
             raise ValueError(f"Checkpoint.path must have no other field than {{epoch}}; got {self.path.name!r} ({error}).") from error
         n_fields = sum(field is not None for _, field, _, _ in parts)
         if n_fields > 1 or (keep is not None and not n_fields):
-            raise ValueError(f"Checkpoint.path must have one field {{epoch}} where keep is given, else at most one; got {self.path.name!r}.")
+            raise ValueError(f"Checkpoint.path must have one field {{epoch}} if keep is given, else at most one; got {self.path.name!r}.")
         pattern = "".join(re.escape(text) + ("" if field is None else r" *(\d+)") for text, field, _, _ in parts)
         self._pattern = re.compile(pattern) if n_fields else None
         self._saved = None

@@ -160,9 +160,7 @@ class Reader:
             found, length, start = _header(member, name)
             n = math.prod(length)
             if start + n * found.itemsize != self._members[name].file_size:
-                raise CheckpointError(
-                    f"{name} says {found}{list(length)}, which does not match its {self._members[name].file_size} bytes."
-                )
+                raise CheckpointError(f"{name} says {found}{list(length)}, which does not match its {self._members[name].file_size} bytes.")
             if (dtype is not None and found != np.dtype(dtype).newbyteorder("<")) or (shape is not None and length != tuple(shape)):
                 want = f"{np.dtype(dtype) if dtype is not None else ''}{list(shape) if shape is not None else ''}"
                 raise CheckpointError(f"{name} must be {want}; it is {found}{list(length)}.")

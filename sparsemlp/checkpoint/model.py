@@ -197,7 +197,9 @@ def _get(content, name, kind):
 def _count(content, name, low=0, high=LARGEST_COUNT):
     value = _get(content, name, int)
     if not low <= value <= high:
-        raise CheckpointError(f"{name} must be from {low} to {high}; got {value:.6g}." if abs(value) < 1e300 else f"{name} is out of range.")
+        raise CheckpointError(
+            f"{name} must be from {low} to {high}; got {value:.6g}." if abs(value) < 1e300 else f"{name} is out of range."
+        )
     return value
 
 
@@ -280,8 +282,9 @@ def _load_trainer(content, network, decoder):
         raise CheckpointError(f"the loss {loss!r:.80} is not known here.")
     trainer = Trainer(network, optimizer, loss, policy)
     for k, layer in enumerate(network.layers):
-        if layer.bias_state.shape[0] not in (0, optimizer.n_state):
-            raise CheckpointError(f"layers[{k}] has {layer.bias_state.shape[0]} rows of state; {optimizer!r:.80} keeps {optimizer.n_state}.")
+        rows = layer.bias_state.shape[0]
+        if rows not in (0, optimizer.n_state):
+            raise CheckpointError(f"layers[{k}] has {rows} rows of state; {optimizer!r:.80} keeps {optimizer.n_state}.")
     trainer.lr = decoder(content.get("lr"), "trainer.lr")
     as_schedule(trainer.lr, "trainer.lr", 0, math.inf)
     for name in COUNTERS:
