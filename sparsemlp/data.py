@@ -3,6 +3,8 @@
 import numpy as np
 import scipy.sparse as sp
 
+from .sparse_input import checked_csr
+
 NATIVE = ("float32", "float64", "uint8", "int8", "int16", "uint16", "int32", "uint32", "int64")
 CHECK_ROWS = 4096  # rows whose finiteness is tested at a time, so that no mask of the size of X is made
 
@@ -33,7 +35,7 @@ class Rows:
     def __init__(self, X, n_features, name="X", *, finite=True):
         self.sparse = sp.issparse(X)
         if self.sparse:
-            X = _checked_csr(X, name)
+            X = checked_csr(X, name) if X.ndim == 2 else X.toarray()
         else:
             X = np.asarray(X)
             if X.dtype == bool:
@@ -84,16 +86,6 @@ def _locked(array):
     view = array.view()
     view.flags.writeable = False
     return view
-
-
-def _checked_csr(X, name):
-    """CSR of a scipy sparse matrix whose indices are in range, which scipy does not promise and kernels rely on. O(entries)."""
-    try:
-        if hasattr(X, "check_format"):
-            X.check_format(full_check=True)
-        return X.tocsr()
-    except ValueError as error:
-        raise ValueError(f"{name} must be a valid sparse matrix; scipy says of this one: {error}.") from error
 
 
 def _check_finite(values, name):

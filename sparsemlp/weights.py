@@ -98,12 +98,14 @@ class SparseWeights:
         >>> SparseWeights.from_scipy(sp.eye_array(3, 4)).n_connections
         3
         """
-        csr = sp.csr_array(matrix, copy=True)
-        csr.sort_indices()
-        data = csr.data.astype(dtype)
+        from .sparse_input import canonical_entries
+
+        shape, indptr, indices, values = canonical_entries(matrix)
+        with np.errstate(over="ignore"):
+            data = values.astype(dtype)
         if not np.isfinite(data).all():
-            raise TopologyError("Weights must be finite; the matrix holds NaN or infinity.")
-        return cls(csr.shape, csr.indptr, csr.indices, data)
+            raise TopologyError("Weights must be finite; the matrix holds NaN, infinity, or numbers too large for the dtype.")
+        return cls(shape, indptr, indices, data)
 
     def _allocate_index(self):
         self.perm, self.inputs = np.empty_like(self.indices), np.empty_like(self.indices)
