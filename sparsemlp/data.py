@@ -43,10 +43,10 @@ class Rows:
         if X.dtype.kind not in "fiub":
             raise TypeError(f"{name} must hold real numbers; got dtype {X.dtype}. Encode text and categories as numbers first.")
         if X.ndim != 2:
-            fix = f" {name}.reshape(len({name}), -1) makes rows of images." if X.ndim > 2 else f" One sample is {name}[None, :]."
+            fix = " X.reshape(len(X), -1) makes rows of images." if X.ndim > 2 else " One sample is X[None, :]."
             raise ValueError(f"{name} must be 2-D (samples, features); got shape {X.shape}.{fix}")
         if X.shape[1] != n_features:
-            fix = f" Pass {name}.T for features-first data." if X.shape[0] == n_features else ""
+            fix = " Pass X.T for features-first data." if X.shape[0] == n_features else ""
             raise ValueError(f"{name} must have {n_features} features, the network's inputs; got shape {X.shape}.{fix}")
         if X.shape[0] == 0:
             raise ValueError(f"{name} must have at least one row; got shape {X.shape}.")
@@ -162,7 +162,10 @@ class Targets:
             return np.ascontiguousarray(y.argmax(axis=1), np.int64)
         if y.dtype.kind == "f" and not (np.isfinite(y).all() and (y == np.round(y)).all()):
             raise ValueError(f"{name} must hold class labels; got fractions or NaN. For regression use output='identity', loss='mse'.")
-        found = np.unique(y)
+        try:
+            found = np.unique(y)
+        except TypeError as error:
+            raise ValueError(f"{name} must hold labels of one kind, numbers or strings; got a mixture: {_some(y)}.") from error
         if self.classes is None:
             if found.dtype.kind in "iufb" and found[0] >= 0 and found[-1] < n_classes:
                 self.classes = np.arange(n_classes)

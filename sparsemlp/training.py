@@ -182,7 +182,10 @@ class Trainer:
         if net.output == "softmax":
             values = check_index_targets(y, n, net.n_out)
         else:
-            values = np.ascontiguousarray(y, net.dtype).reshape(n, -1)
+            y = np.asarray(y, net.dtype)
+            if y.ndim not in (1, 2) or len(y) != n:
+                raise ValueError(f"y must have one entry for each of the {n} rows of X; got shape {y.shape}.")
+            values = np.ascontiguousarray(y.reshape(n, -1))
             if values.shape[1] != net.n_out:
                 raise ValueError(f"y must have {net.n_out} columns, the network's outputs; got {values.shape[1]}.")
         weights = check_sample_weight(sample_weight, n)
