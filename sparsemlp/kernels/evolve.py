@@ -12,6 +12,7 @@ from .simd import INNER, KERNEL
 
 DIGIT = 11  # bits per pass of the radix sorts: 2048 counters stay in the first-level cache
 NO_FAULT, DROP_RANGE, DROP_ORDER, ZERO_RANGE, ZERO_ORDER, ZERO_DROPPED, GROW_RANGE, GROW_ORDER, GROW_TAKEN = range(9)
+STAY, DROP, ZERO, NEW = range(4)  # marks of connections
 
 
 # ---- which are smallest ----
@@ -43,8 +44,7 @@ def smallest(w, bits, by_sign, k_positive, k_negative, out):
     k-th smallest. 3 passes for float32, 6 for float64, and one that collects. Memory O(1).
     """
     top = U(8 * bits.itemsize - 1)
-    magnitude = (U(1) << top) - U(1)
-    apart = U(by_sign)
+    magnitude, apart = (U(1) << top) - U(1), U(by_sign)
     counts = np.empty((2, 1 << DIGIT), np.int64)
     found = np.zeros(2, np.uint64)  # the leading bits of the k-th smallest, for each sign
     left = np.array([k_positive, k_negative])  # its rank among the values that share them
@@ -54,8 +54,8 @@ def smallest(w, bits, by_sign, k_positive, k_negative, out):
         counts[:] = 0
         for p in range(U(bits.size)):
             x = U(bits[p])
-            sign, x = (x >> top) & apart, x & magnitude
-            if (x >> high) == found[sign] and (x != U(0) or not apart):
+            sign, x = (x >> top) & apart, (x & magnitude) - apart  # by sign, zeros wrap around to the largest of all
+            if (x >> high) == found[sign]:
                 counts[sign, (x >> low) - (found[sign] << (high - low))] += 1
         for sign in range(2):
             digit = 0
@@ -64,14 +64,17 @@ def smallest(w, bits, by_sign, k_positive, k_negative, out):
                 digit += 1
             found[sign] = (found[sign] << (high - low)) | U(digit)
         high = low
+    last, last_negative = found
     p, n = U(0), U(0)
     while n < U(out.size):
         x = U(bits[p])
-        sign, x = (x >> top) & apart, x & magnitude
+        sign, x = (x >> top) & apart, (x & magnitude) - apart
+        t = last_negative if sign else last
         out[n] = np.int64(p)
-        tie = U(x == found[sign]) & U(left[sign] > 0)
-        left[sign] -= np.int64(tie)
-        n += (tie | U(x < found[sign])) & (U(x != U(0)) | (apart ^ U(1)))
+        n += U(x < t)
+        if x == t and left[sign] > 0:
+            left[sign] -= 1
+            n += U(1)
         p += U(1)
 
 
@@ -94,23 +97,24 @@ def _draw(key, counter, mask, n, out, first):
 @njit(**INNER)
 def _sort(a, scratch, n_bits):
     """Sort numbers below 2**n_bits by a least-significant-digit radix sort; scratch : int64[a.size] at least, overwritten."""
-    counts = np.empty(1 << DIGIT, np.int64)
+    n_passes = -(-n_bits // DIGIT)
+    digit = -(-n_bits // n_passes)
+    counts, last = np.empty(1 << digit, np.int64), U((1 << digit) - 1)
     source, target = a, scratch[: a.size]
-    low = 0
-    while low < n_bits:
+    for t in range(n_passes):
+        low = t * digit
         counts[:] = 0
         for q in range(U(a.size)):
-            counts[U(source[q] >> low) & U((1 << DIGIT) - 1)] += 1
+            counts[U(source[q] >> low) & last] += 1
         place = 0
         for d in range(U(counts.size)):
             counts[d], place = place, place + counts[d]
         for q in range(U(a.size)):
-            d = U(source[q] >> low) & U((1 << DIGIT) - 1)
+            d = U(source[q] >> low) & last
             target[U(counts[d])] = source[q]
             counts[d] += 1
         source, target = target, source
-        low += DIGIT
-    if (low // DIGIT) % 2:
+    if n_passes % 2:
         a[:] = source
 
 
@@ -158,7 +162,7 @@ def distinct(w, key, n, out, scratch):
     few = min(out.size, n - out.size)
     chosen = out[:few]
     n_bits = 0
-    while n - 1 >> n_bits:
+    while (n - 1) >> n_bits > 0:
         n_bits += 1
     mask = (U(1) << U(n_bits)) - U(1)
     counter, m = U(0), 0
@@ -178,90 +182,143 @@ def distinct(w, key, n, out, scratch):
 
 
 @njit(**KERNEL)
-def nth_empty(w, n_out, indptr, indices, drop, ranks):
+def nth_empty(w, n_out, indptr, indices, dropped, ranks):
     """Replace each rank r by the flat position i * n_out + j of the r-th empty place of a layer.
 
     Parameters
     ----------
     w : width tag, ignored
     indptr : int32[n_in + 1], indices : int32[connections], CSR by input unit
-    drop : int64, ascending positions among the connections; their places count as empty
+    dropped : uint8[connections], 1 where the place counts as empty
     ranks : int64, ascending from 0, overwritten
     """
-    r, d, before = 0, 0, 0  # before: empty places in earlier rows
-    for i in range(indptr.size - 1):
-        kept = 0
-        for k in range(indptr[i], indptr[i + 1]):
-            if d < drop.size and drop[d] == k:
-                d += 1
-                continue
-            while r < ranks.size and ranks[r] - before < indices[k] - kept:
-                ranks[r] += i * n_out - before + kept
-                r += 1
-            kept += 1
-        while r < ranks.size and ranks[r] - before < n_out - kept:
-            ranks[r] += i * n_out - before + kept
-            r += 1
+    r, before, m = U(0), 0, U(ranks.size)  # before: empty places in earlier rows
+    for i in range(U(indptr.size - 1)):
+        k, end = U(indptr[i]), U(indptr[i + U(1)])
+        kept, shift = 0, np.int64(i) * n_out - before  # kept: in this row so far
+        while k < end and r < m:
+            here = ranks[r] - before < indices[k] - kept and not dropped[k]
+            ranks[r] += (shift + kept) if here else 0
+            kept += np.int64(not (here or dropped[k]))
+            r += U(here)
+            k += U(not here)
+        while k < end:
+            kept += 1 - np.int64(dropped[k])
+            k += U(1)
         before += n_out - kept
+        while r < m and ranks[r] < before:
+            ranks[r] += shift + kept
+            r += U(1)
 
 
 # ---- the change itself ----
 @njit(**KERNEL)
-def find_fault(w, n_out, indptr, indices, n, drop, zero, grow):
+def find_fault(w, n_out, indptr, indices, n, drop, zero, grow, marks, seen):
     """(fault, place) : the first rule that a change breaks, and where in its list; NO_FAULT if it may be applied.
 
     Parameters
     ----------
     w : width tag, ignored
-    indptr : int32[n_in + 1], indices : int32[connections], CSR by input unit; both without content for a dense layer
+    indptr : int32[n_in + 1], indices : int32[connections], CSR by input unit; without content for a dense layer
     n : connections
     drop, zero, grow : int64, of any content; see `rewrite`
+    marks : uint8[n] at least, overwritten: DROP, ZERO, or 0 for the connections that stay as they are
+    seen : int32[n_out], overwritten
     """
+    marks[:] = 0
     for q in range(drop.size):
         if drop[q] < 0 or drop[q] >= n:
             return DROP_RANGE, q
         if q and drop[q] <= drop[q - 1]:
             return DROP_ORDER, q
-    d = 0
+        marks[U(drop[q])] = DROP
     for q in range(zero.size):
         if zero[q] < 0 or zero[q] >= n:
             return ZERO_RANGE, q
         if q and zero[q] <= zero[q - 1]:
             return ZERO_ORDER, q
-        while d < drop.size and drop[d] < zero[q]:
-            d += 1
-        if d < drop.size and drop[d] == zero[q]:
+        if marks[U(zero[q])] == DROP:
             return ZERO_DROPPED, q
+        marks[U(zero[q])] = ZERO
     for q in range(grow.size):
         if grow[q] < 0 or grow[q] >= (indptr.size - 1) * n_out:
             return GROW_RANGE, q
         if q and grow[q] <= grow[q - 1]:
             return GROW_ORDER, q
-    q, d = 0, 0
-    for i in range(indptr.size - 1):
-        for k in range(indptr[i], indptr[i + 1]):
-            if d < drop.size and drop[d] == k:
-                d += 1
-                continue
-            place = i * n_out + indices[k]
-            while q < grow.size and grow[q] < place:
-                q += 1
-            if q < grow.size and grow[q] == place:
-                return GROW_TAKEN, q
+    seen[:] = -1  # the last row that keeps a connection to this output unit
+    q = U(0)
+    for i in range(U(indptr.size - 1)):
+        row = np.int32(i)
+        for k in range(U(indptr[i]), U(indptr[i + U(1)])):
+            seen[U(indices[k])] = -1 if marks[k] == DROP else row
+        start = np.int64(i) * n_out
+        while q < U(grow.size) and grow[q] - start < n_out:
+            if seen[U(grow[q] - start)] == row:
+                return GROW_TAKEN, np.int64(q)
+            q += U(1)
     return NO_FAULT, 0
 
 
 @njit(**INNER)
-def _move(k, indices, data, state, place, new_indices, new_data, new_state):
-    new_indices[place] = indices[k]
-    new_data[place] = data[k]
-    for s in range(state.shape[0]):
-        new_state[s, place] = state[s, k]
+def _compact(indptr, indices, data, state, marks, new_indptr, new_indices, new_data, new_state):
+    """Move the connections that are not dropped to the front."""
+    n, zero = U(indices.size), data.dtype.type(0)
+    while n and marks[n - U(1)] == DROP:
+        n -= U(1)  # so that no write goes past the kept ones
+    place, start = U(0), U(0)
+    for i in range(U(indptr.size - 1)):
+        stop = U(indptr[i + U(1)])
+        for k in range(start, min(stop, n)):
+            mark, value = marks[k], data[k]  # selects, not branches: they are taken at random
+            new_indices[place] = indices[k]
+            new_data[place] = zero if mark == ZERO else value
+            place += U(mark != DROP)
+        start = stop
+        new_indptr[i + U(1)] = place
+    new_indptr[0] = 0
+    for s in range(U(state.shape[0])):
+        place = U(0)
+        for k in range(n):
+            new_state[s, place] = state[s, k]
+            place += U(marks[k] != DROP)
+
+
+@njit(**INNER)
+def _make_room(n_out, grow, indptr, indices, columns, marks):
+    """Count the new connections into indptr; mark their places among all with NEW, and the kept ones' with STAY."""
+    marks[:] = STAY
+    k, g = U(0), U(0)
+    for i in range(U(indptr.size - 1)):
+        last = U(indptr[i + U(1)])
+        start = np.int64(i) * n_out
+        while g < U(grow.size) and grow[g] - start < n_out:
+            column = grow[g] - start
+            while k < last and indices[k] < column:
+                k += U(1)
+            columns[g] = column
+            marks[k + g] = NEW
+            g += U(1)
+        k = last
+        indptr[i + U(1)] = last + g
+
+
+@njit(**INNER)
+def _spread(n_kept, new, marks, a):
+    """Move a[:n_kept] to the places marked STAY and the new entries to those marked NEW, from the back."""
+    k, g = U(n_kept), U(new.size)
+    place = k + g
+    while g:
+        place -= U(1)  # not computed from k and g: the marks must not wait for them
+        source = k - U(k > U(0))
+        insert, entry, value = marks[place] == NEW, new[g - U(1)], a[source]
+        a[place] = entry if insert else value
+        g -= U(insert)
+        k -= U(not insert)
 
 
 @njit(**KERNEL)
 def rewrite(
-    w, n_out, indptr, indices, data, state, drop, zero, grow, values,
+    w, n_out, indptr, indices, data, state, n_kept, grow, values, marks,
     new_indptr, new_indices, new_data, new_state, perm, inputs, out_ptr,
 ):  # fmt: skip
     """Remove connections, set some to zero, add others, and index the result by output unit.
@@ -270,52 +327,25 @@ def rewrite(
     ----------
     w : width tag, ignored
     indptr : int32[n_in + 1], indices : int32[connections], data : float[connections], state : float[k, connections]
-    drop, zero : int64, ascending positions among the connections, none in both
+    n_kept : connections that are not dropped
     grow : int64, ascending flat positions i * n_out + j that are empty after the drop
-    values : float[grow.size], or float[0] for zeros
-    new_indptr, new_indices, new_data, new_state : overwritten, for connections - drop.size + grow.size connections; with as many
-        as before these may be the old arrays themselves
+    values : float[grow.size]
+    marks : uint8[max(connections before, after)], of `find_fault`, overwritten
+    new_indptr, new_indices, new_data, new_state : overwritten, for n_kept + grow.size connections; with as many as before these
+        may be the old arrays themselves
     perm, inputs, out_ptr : overwritten; see `transpose_index`
 
     Notes
     -----
-    First the kept connections move to the front, then, from the back, they make room for the added ones: no other memory.
+    The kept connections move to the front, then, from the back, to their places among the new ones: no memory beside the arrays.
     """
-    n_in, n_kept = indptr.size - 1, indices.size - drop.size
-    last, d = indices.size, drop.size  # from `last` on all are dropped, so that no write goes past the kept ones
-    while d and drop[d - 1] == last - 1:
-        d -= 1
-        last -= 1
-    n_drop = d
-    d, z, place, start = 0, 0, 0, 0
-    for i in range(n_in):
-        end = indptr[i + 1]
-        for k in range(start, min(end, last)):
-            _move(k, indices, data, state, place, new_indices, new_data, new_state)
-            if z < zero.size and zero[z] == k:
-                new_data[place] = 0
-                z += 1
-            dropped = d < n_drop and drop[min(d, n_drop - 1)] == k
-            d += dropped
-            place += not dropped
-        start = end
-        new_indptr[i + 1] = place
-    new_indptr[0] = 0
-    place, g = n_kept + grow.size, grow.size
-    for i in range(n_in - 1, -1, -1):
-        if g == 0:
-            break
-        k, first = new_indptr[i + 1], new_indptr[i]
-        new_indptr[i + 1] = place
-        while place > first and (k > first or (g and grow[g - 1] >= i * n_out)):
-            place -= 1
-            if g and grow[g - 1] >= i * n_out and (k == first or grow[g - 1] - i * n_out > new_indices[k - 1]):
-                g -= 1
-                new_indices[place] = grow[g] - i * n_out
-                new_data[place] = values[g] if values.size else 0
-                for s in range(new_state.shape[0]):
-                    new_state[s, place] = 0
-            else:
-                k -= 1
-                _move(k, new_indices, new_data, new_state, place, new_indices, new_data, new_state)
+    _compact(indptr, indices, data, state, marks, new_indptr, new_indices, new_data, new_state)
+    if grow.size:
+        columns = perm[: grow.size]  # free until the end
+        _make_room(n_out, grow, new_indptr, new_indices, columns, marks[: new_indices.size])
+        _spread(n_kept, columns, marks, new_indices)
+        _spread(n_kept, values, marks, new_data)
+        values[:] = 0
+        for s in range(new_state.shape[0]):
+            _spread(n_kept, values, marks, new_state[s])
     transpose_index(w, new_indptr, new_indices, perm, inputs, out_ptr)

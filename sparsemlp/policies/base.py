@@ -152,7 +152,6 @@ class Policy:
 
     def start(self, view, rng):
         """The policy's state of one layer at the beginning of a run."""
-        return None
 
     def on_step(self, view, state, progress, rng):
         """After an optimizer step: (Change or None, state)."""

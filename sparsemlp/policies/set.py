@@ -34,7 +34,7 @@ class SET(Policy):
     -----
     As many connections grow as are removed, at empty positions, each equally likely; those just removed are empty. The number
     of connections never changes. New ones start with zero optimizer state, the others keep value and state bit for bit. Dense
-    layers and full ones are left alone. O(connections) time; about 24 zeta bytes per connection while it decides.
+    layers and full ones are left alone. O(connections) time; about 1 + 24 zeta bytes per connection while it decides.
 
     References
     ----------
@@ -59,8 +59,9 @@ class SET(Policy):
     new: str = "zero"
 
     def __post_init__(self):
-        as_schedule(self.zeta, "SET.zeta", 0, 1)
-        if not callable(self.zeta):
+        if callable(self.zeta):
+            as_schedule(self.zeta, "SET.zeta", 0, 1)
+        else:
             checks.fraction("SET.zeta", self.zeta, open_high=True)
         checks.choice("SET.by", self.by, ("sign", "magnitude"))
         checks.choice("SET.new", self.new, ("zero", "initializer"))
@@ -74,10 +75,8 @@ class SET(Policy):
         zeta = self.zeta_at(progress.epoch, progress.n_epochs)
         if view.is_dense or view.n_connections == view.shape[0] * view.shape[1]:
             return None, state
-        if self.by == "sign":
-            drop = smallest_by_sign(view.data, zeta)
-        else:
-            drop = smallest_magnitude(view.data, int(zeta * view.n_connections))
+        by_sign = self.by == "sign"
+        drop = smallest_by_sign(view.data, zeta) if by_sign else smallest_magnitude(view.data, int(zeta * view.n_connections))
         if not drop.size:
             return None, state
         grow = draw_empty(view.shape, view.indptr, view.indices, drop, drop.size, rng)

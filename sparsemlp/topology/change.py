@@ -87,14 +87,15 @@ def apply_change(weights, change):
 
     Notes
     -----
-    O(connections + units). With the number of connections unchanged, no memory beside the change itself. All is checked
-    first and then done in one kernel call, or swapped in one assignment: KeyboardInterrupt comes before or after.
+    O(connections + units) time. With the number of connections unchanged it takes no second copy of the layer: 1 byte per
+    connection and 4 (float64: 8) per new one. All is checked first, and then done in one kernel call or swapped in one
+    assignment, so that KeyboardInterrupt comes before or after.
     """
     drop, grow, zero = change.drop, change.grow, change.zero
     if weights.is_dense and (drop.size or grow.size):
         raise TypeError(f"apply_change must get sparse weights; got {weights!r}. Dense layers have no topology: policies leave them alone.")
-    values = np.zeros(0, weights.dtype) if change.values is None else _finite(change.values, weights.dtype)
-    _check(weights, drop, zero, grow)
+    values = np.zeros(grow.size, weights.dtype) if change.values is None else _finite(change.values, weights.dtype)
+    marks = _check(weights, drop, zero, grow)
     if not (drop.size or grow.size):
         weights.data[zero] = 0
         return
@@ -103,11 +104,12 @@ def apply_change(weights, change):
     from ..kernels.simd import WIDTH
 
     old = weights.indptr, weights.indices, weights.data, weights.state
-    n = weights.n_connections - drop.size + grow.size
+    n_kept = weights.n_connections - drop.size
+    n = n_kept + grow.size
     if n == weights.n_connections:
         weights.version += 1  # first: whoever is interrupted here rebuilds what depends on it once too often
         index = weights.perm, weights.inputs, weights.out_ptr
-        rewrite(WIDTH[16], weights.shape[1], *old, drop, zero, grow, values, *old, *index)
+        rewrite(WIDTH[16], weights.shape[1], *old, n_kept, grow, values, marks, *old, *index)
         return
     new = {
         "indptr": np.empty_like(weights.indptr),
@@ -118,14 +120,14 @@ def apply_change(weights, change):
         "inputs": np.empty(n, np.int32),
         "out_ptr": np.empty_like(weights.out_ptr),
     }
-    rewrite(WIDTH[16], weights.shape[1], *old, drop, zero, grow, values, *new.values())
+    rewrite(WIDTH[16], weights.shape[1], *old, n_kept, grow, values, marks, *new.values())
     vars(weights).update(new, version=weights.version + 1)
 
 
 def _finite(values, dtype):
     """Start values in the layer's dtype."""
     with np.errstate(over="ignore"):
-        values = np.ascontiguousarray(values, dtype)
+        values = np.array(values, dtype)  # a copy, which `rewrite` uses up
     bad = np.flatnonzero(~np.isfinite(values))
     if bad.size:
         raise TopologyError(f"Change.values must be finite in {dtype}; got {values[bad[0]]} for grow[{bad[0]}].")
@@ -133,7 +135,7 @@ def _finite(values, dtype):
 
 
 def _check(weights, drop, zero, grow):
-    """Raise TopologyError unless the change fits the layer."""
+    """The marks that `rewrite` takes, uint8[connections], or TopologyError if the change does not fit the layer."""
     n_in, n_out = weights.shape
     n = weights.n_connections
     if n - drop.size + grow.size > INDEX_LIMIT:
@@ -142,13 +144,11 @@ def _check(weights, drop, zero, grow):
     from ..kernels import evolve
     from ..kernels.simd import WIDTH
 
-    if weights.is_dense:
-        indptr, indices = np.zeros(1, np.int32), np.zeros(0, np.int32)
-        fault, q = evolve.find_fault(WIDTH[16], n_out, indptr, indices, n, drop, zero, grow)
-    else:
-        fault, q = evolve.find_fault(WIDTH[16], n_out, weights.indptr, weights.indices, n, drop, zero, grow)
+    indptr, indices = (np.zeros(1, np.int32), np.zeros(0, np.int32)) if weights.is_dense else (weights.indptr, weights.indices)
+    marks, seen = np.empty(max(n, n - drop.size + grow.size), np.uint8), np.empty(n_out, np.int32)
+    fault, q = evolve.find_fault(WIDTH[16], n_out, indptr, indices, n, drop, zero, grow, marks, seen)
     if fault == evolve.NO_FAULT:
-        return
+        return marks
     stored = f"a position from 0 to {n - 1} in the layer's data"
     ascending = "above the position before it: ascending, without doubles, is the rule"
     name, array, rule = {

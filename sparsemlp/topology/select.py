@@ -70,7 +70,7 @@ def draw_empty(shape, indptr, indices, drop, m, rng):
         n_in, n_out.
     indptr, indices : int32[n_in + 1], int32[connections]
         CSR by input unit.
-    drop : int64, ascending
+    drop : int64
         Positions among the connections whose places count as empty.
     m : int
     rng : numpy.random.Generator
@@ -89,7 +89,7 @@ def draw_empty(shape, indptr, indices, drop, m, rng):
     Notes
     -----
     Draws distinct ranks among the empty positions, and finds the position of each rank in one pass over the connections:
-    exact at every density, without a draw rejected because its place was taken. O(connections + m) time, 16 m bytes.
+    exact at every density, without a draw rejected because its place was taken. O(connections + m) time, connections + 16 m bytes.
 
     Examples
     --------
@@ -101,12 +101,14 @@ def draw_empty(shape, indptr, indices, drop, m, rng):
     from ..kernels.simd import WIDTH
 
     n_in, n_out = shape
-    n_empty = n_in * n_out - indices.size + len(drop)
+    dropped = np.zeros(indices.size, np.uint8)
+    dropped[drop] = 1
+    n_empty = n_in * n_out - indices.size + np.count_nonzero(dropped)
     m = checks.integer("m", m, 0, n_empty, fix=f"Only {n_empty} of the layer's {n_in} x {n_out} positions are empty.")
     key = rng.integers(2**64, dtype=np.uint64)
     positions = np.empty(m, np.int64)
     distinct(WIDTH[16], key, n_empty, positions, np.empty(m, np.int64))
-    nth_empty(WIDTH[16], n_out, _locked(indptr), _locked(indices), _locked(np.asarray(drop, np.int64)), positions)
+    nth_empty(WIDTH[16], n_out, _locked(indptr), _locked(indices), dropped, positions)
     return positions
 
 

@@ -1,0 +1,233 @@
+"""One contract for every policy, then what SET promises."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import scipy.stats
+
+import sparsemlp as sm
+from sparsemlp.policies.base import LayerView, Policy, Progress
+from sparsemlp.topology.change import apply_change
+from sparsemlp.weights import DenseWeights, SparseWeights
+
+
+def same(view, progress):
+    return view.n_connections
+
+
+# A new policy is a new row: (policy, connections promised after a change).
+CONTRACT = [
+    (sm.Static(), same),
+    (sm.SET(), same),
+    (sm.SET(zeta=0.7, by="magnitude"), same),
+    (sm.SET(zeta=sm.ExponentialDecay(0.5, interest=0.2), new="initializer"), same),
+    (sm.SET(zeta=sm.LinearDecrease(0.9, 0.0), by="magnitude", new="initializer"), same),
+    (sm.SET(zeta=0.0), same),
+]
+SHAPES = [(30, 20, 0.1), (7, 40, 0.5), (50, 3, 0.9), (5, 5, 1.0), (6, 4, 0.0)]
+
+
+def layer(n_in, n_out, density, dtype=np.float32, seed=0):
+    rng = np.random.default_rng(seed)
+    taken = rng.random((n_in, n_out)) < density
+    indptr = np.concatenate([[0], np.cumsum(taken.sum(1))])
+    data = rng.standard_normal(indptr[-1]).astype(dtype)
+    data[rng.random(data.size) < 0.1] = 0
+    weights = SparseWeights((n_in, n_out), indptr, np.nonzero(taken)[1], data)
+    weights.allocate_state(2)
+    weights.state[:] = rng.standard_normal(weights.state.shape)
+    return SimpleNamespace(weights=weights, initializer=sm.He())
+
+
+def view_of(layer, policy):
+    """What the trainer shows, with the arrays that the policy needs."""
+    rng, shape = np.random.default_rng(1), layer.weights.data.shape
+    extra = {name: rng.standard_normal(shape) for name in ("gradient", "accumulated_gradient") if name in policy.needs}
+    return LayerView.of(layer, 2, **extra)
+
+
+def flat(weights):
+    return np.repeat(np.arange(weights.shape[0]), np.diff(weights.indptr)) * weights.shape[1] + weights.indices
+
+
+def content(weights):
+    arrays = (weights.data, weights.state) if weights.is_dense else (weights.indptr, weights.indices, weights.data, weights.state)
+    return [a.tobytes() for a in arrays]
+
+
+def ids(row):
+    return repr(row[0]) if isinstance(row, tuple) else None
+
+
+@pytest.mark.parametrize("row", CONTRACT, ids=ids)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_contract(row, shape, dtype):
+    policy, promised = row
+    original, state, other_state = layer(*shape, dtype), None, None
+    state, other_state = (policy.start(view_of(original, policy), np.random.default_rng(5)) for _ in range(2))
+    n_epochs, n_steps = 5, 2
+    w = original.weights
+    for step in range(n_epochs * n_steps):
+        epoch = step // n_steps
+        for occasion in ("on_step", "between_epochs"):
+            last_of_epoch = step % n_steps == n_steps - 1 and epoch < n_epochs - 1
+            if occasion == "between_epochs" and not last_of_epoch:
+                continue
+            progress = Progress(epoch, n_epochs, step + (occasion == "between_epochs"), n_steps)
+            view, decide = view_of(original, policy), getattr(policy, occasion)
+            before, version, n_promised = content(w), w.version, promised(view, progress)
+            change, state = decide(view, state, progress, np.random.default_rng((epoch, step)))
+            again, other_state = decide(view_of(original, policy), other_state, progress, np.random.default_rng((epoch, step)))
+            assert content(w) == before and w.version == version  # deciding changes nothing
+            if change is None:
+                assert again is None
+                continue
+            for name in ("drop", "grow", "zero", "values"):  # the same seed makes the same plan
+                np.testing.assert_array_equal(getattr(change, name), getattr(again, name))
+            positions, values, states = flat(w), w.data.copy(), w.state.copy()
+            kept = np.delete(np.arange(positions.size), change.drop)
+            assert np.all(np.diff(change.drop) > 0) and np.isin(change.drop, np.arange(positions.size)).all()
+            assert np.all(np.diff(change.grow) > 0) and not np.isin(change.grow, positions[kept]).any()
+            values[change.zero] = 0
+
+            apply_change(w, change)
+            w.check()
+            assert w.n_connections == n_promised
+            after = flat(w)
+            assert after.tolist() == np.union1d(positions[kept], change.grow).tolist()
+            survivors, new = np.searchsorted(after, positions[kept]), np.searchsorted(after, change.grow)
+            assert w.data[survivors].tobytes() == values[kept].tobytes()
+            assert w.state[:, survivors].tobytes() == states[:, kept].tobytes()
+            assert not w.state[:, new].any()
+            start = np.zeros(new.size) if change.values is None else change.values
+            np.testing.assert_array_equal(w.data[new], start.astype(dtype))
+
+
+@pytest.mark.parametrize("row", CONTRACT, ids=ids)
+def test_contract_of_dense_layers(row):
+    policy, _ = row
+    dense = SimpleNamespace(weights=DenseWeights(np.random.default_rng(0).standard_normal((4, 3), np.float32)), initializer=sm.He())
+    before = content(dense.weights)
+    view = view_of(dense, policy)
+    assert view.is_dense and view.indptr is None and view.density == 1
+    change, _ = policy.between_epochs(view, policy.start(view, np.random.default_rng(0)), Progress(0, 5, 2, 2), np.random.default_rng(0))
+    assert content(dense.weights) == before
+    if change is not None:
+        apply_change(dense.weights, change)  # zeroes only, or raises
+
+
+@pytest.mark.parametrize("row", CONTRACT, ids=ids)
+def test_settings_are_frozen_and_comparable(row):
+    policy = row[0]
+    assert policy == eval(repr(policy), dict(vars(sm))) and hash(policy) == hash(policy)
+    with pytest.raises(AttributeError):
+        policy.zeta = 0.1
+
+
+def test_a_view_cannot_be_written_to():
+    view = LayerView.of(layer(5, 4, 0.5), 0, gradient=np.ones(3), accumulated_gradient=np.ones(3))
+    for array in (view.indptr, view.indices, view.data, view.gradient, view.accumulated_gradient):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 1
+
+
+def test_a_view_draws_by_the_layers_initializer():
+    small = layer(5, 4, 0.5)
+    small.initializer = sm.Normal(3.0)
+    view = LayerView.of(small, 0)
+    values = view.sample(20_000, np.random.default_rng(0))
+    assert values.dtype == np.float32 and abs(values.std() - 3) < 0.05
+    small.initializer = None
+    with pytest.raises(TypeError, match="Layer 0 must have an initializer"):
+        LayerView.of(small, 0).sample(1, np.random.default_rng(0))
+
+
+def test_needs_are_checked_when_a_policy_is_defined():
+    with pytest.raises(TypeError, match="Mistyped.needs must be a frozenset of"):
+
+        class Mistyped(Policy):
+            needs = frozenset({"gradients"})
+
+
+# ---- SET ----
+def evolve(small, policy, seed=0, epoch=0, n_epochs=10):
+    change, _ = policy.between_epochs(LayerView.of(small, 0), None, Progress(epoch, n_epochs, 0, 1), np.random.default_rng(seed))
+    return change
+
+
+def one_row(values):
+    values = np.array(values, np.float32)
+    weights = SparseWeights((1, 100), [0, values.size], np.arange(values.size), values)
+    return SimpleNamespace(weights=weights, initializer=sm.He())
+
+
+def test_set_ranks_each_sign_apart():
+    small = one_row([5, -1, 0.1, -0.2, 0, 3, 0.2, -9, 0.1, 0, -0.2])
+    # 5 positive: floor(0.5 * 5) = 2, the two 0.1; 4 negative: 2, the two -0.2; the zeros stay
+    assert evolve(small, sm.SET(zeta=0.5)).drop.tolist() == [2, 3, 8, 10]
+    # 30 % of 5 and of 4: one each, the first of equals
+    assert evolve(small, sm.SET(zeta=0.3)).drop.tolist() == [2, 3]
+
+
+def test_set_by_magnitude_ranks_all():
+    small = one_row([5, -1, 0.1, -0.2, 0, 3, 0.2, -9, 0.1, 0, -0.2])
+    assert evolve(small, sm.SET(zeta=0.5, by="magnitude")).drop.tolist() == [2, 3, 4, 8, 9]
+
+
+def test_set_leaves_full_layers_and_small_fractions_alone():
+    assert evolve(layer(5, 4, 1.0), sm.SET()) is None
+    assert evolve(one_row([1, -1]), sm.SET(zeta=0.4)) is None
+
+
+def test_set_starts_new_connections_as_told():
+    wide = layer(60, 50, 0.4)
+    assert evolve(wide, sm.SET()).values is None
+    values = evolve(wide, sm.SET(zeta=0.9, new="initializer")).values
+    std = sm.He().std(60, 50, wide.weights.n_connections)
+    assert abs(values.std() / std - 1) < 0.1 and values.dtype == np.float32
+
+
+def test_set_follows_its_schedule():
+    wide = layer(60, 50, 0.4)
+    signs = [np.sum(wide.weights.data > 0), np.sum(wide.weights.data < 0)]
+    schedule = sm.LinearDecrease(0.3, 0.01)
+    for epoch in (0, 4, 9):
+        zeta = schedule(epoch, 10)
+        assert evolve(wide, sm.SET(zeta=schedule), epoch=epoch).drop.size == sum(int(zeta * n) for n in signs)
+
+
+@pytest.mark.parametrize("zeta", [-0.1, 1.0, 30, float("nan"), sm.ExponentialDecay(1.5, interest=0.1)])
+def test_set_checks_zeta_at_construction(zeta):
+    with pytest.raises(ValueError, match=r"SET.zeta must be in \[0, 1"):
+        sm.SET(zeta=zeta)
+
+
+def test_set_checks_the_rest_of_its_settings():
+    with pytest.raises(TypeError, match="SET.zeta must be a real number"):
+        sm.SET(zeta="0.3")
+    with pytest.raises(ValueError, match="SET.by must be one of 'sign', 'magnitude'; got 'abs'"):
+        sm.SET(by="abs")
+    with pytest.raises(ValueError, match="SET.new must be one of 'zero', 'initializer'"):
+        sm.SET(new="random")
+
+
+def test_set_checks_what_a_schedule_returns():
+    with pytest.raises(ValueError, match=r"SET.zeta at epoch 3 must be in \[0, 1\); got 1.5"):
+        evolve(layer(5, 4, 0.5), sm.SET(zeta=lambda epoch, n_epochs: epoch / 2), epoch=3)
+
+
+def test_set_grows_uniformly_over_all_empty_positions_those_just_dropped_included():
+    small = layer(6, 7, 0.4, seed=4)
+    weights, n, counts = small.weights, 4000, np.zeros(42)
+    for seed in range(n):
+        change = evolve(small, sm.SET(zeta=0.5), seed)
+        counts[change.grow] += 1
+    m = change.grow.size
+    empty = np.setdiff1d(np.arange(42), np.delete(flat(weights), change.drop))
+    assert np.isin(flat(weights)[change.drop], empty).all() and counts.sum() == counts[empty].sum() == n * m
+    p = m / empty.size
+    # without replacement within a draw, so the squares are smaller than those of a multinomial by 1 - p, and (E - 1) / E
+    statistic = np.sum((counts[empty] - n * p) ** 2) / (n * p * (1 - p)) * (empty.size - 1) / empty.size
+    assert 0.005 < scipy.stats.chi2.sf(statistic, empty.size - 1) < 0.995
