@@ -1,4 +1,4 @@
-"""Slow, obvious twins of the kernels in sparsemlp/kernels/evolve.py: same names, but they return instead of writing."""
+"""Slow, obvious twins of sparsemlp/kernels/select.py and evolve.py: same names, but they return instead of writing."""
 
 import numpy as np
 

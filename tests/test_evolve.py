@@ -9,7 +9,7 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sparsemlp.kernels import evolve
+from sparsemlp.kernels import evolve, select
 from sparsemlp.kernels.simd import WIDTH
 from sparsemlp.topology.select import draw_empty, smallest_by_sign, smallest_magnitude
 from sparsemlp.weights import SparseWeights
@@ -54,11 +54,11 @@ def test_smallest(seed, n, dtype, share, other_share):
     rng = np.random.default_rng(seed)
     values = tricky_values(rng, n, dtype)
     bits = values.view(np.uint32 if dtype == np.float32 else np.uint64)
-    positive, negative = evolve.count_signs(W, values)
+    positive, negative = select.count_signs(W, values)
     assert (positive, negative) == naive.count_signs(values)
     for by_sign, k in ((0, (int(share * n), 0)), (1, (int(share * positive), int(other_share * negative)))):
         out = np.full(sum(k), -1, np.int64)
-        evolve.smallest(W, bits, by_sign, *k, out)
+        select.smallest(W, bits, by_sign, *k, out)
         assert out.tolist() == naive.smallest(values, by_sign, *k)
 
 
@@ -84,14 +84,14 @@ def test_selection_checks_its_arguments():
 def test_distinct(key, n, share):
     m = int(share * min(n, 60))
     out, scratch = np.full(m, -1, np.int64), np.empty(m, np.int64)
-    evolve.distinct(W, np.uint64(key), n, out, scratch)
+    select.distinct(W, np.uint64(key), n, out, scratch)
     assert out.tolist() == naive.distinct(key, n, m)
 
 
 def test_distinct_of_many():
     n, m = 10**6, 300_000  # several digits, many repeated draws, several rounds
     out = np.empty(m, np.int64)
-    evolve.distinct(W, np.uint64(7), n, out, np.empty(m, np.int64))
+    select.distinct(W, np.uint64(7), n, out, np.empty(m, np.int64))
     assert out.tolist() == naive.distinct(7, n, m)
 
 
@@ -106,7 +106,7 @@ def test_nth_empty(case):
     ranks = some(rng, n_empty, 0.5)
     want = naive.nth_empty(n_out, w.indptr, w.indices, dropped, ranks)
     w.indptr.flags.writeable = w.indices.flags.writeable = False
-    evolve.nth_empty(W, n_out, w.indptr, w.indices, dropped, ranks)
+    select.nth_empty(W, n_out, w.indptr, w.indices, dropped, ranks)
     assert ranks.tolist() == want.tolist()
 
 

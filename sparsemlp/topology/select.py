@@ -53,7 +53,7 @@ def smallest_by_sign(values, fraction):
     >>> smallest_by_sign(np.array([3.0, -1.0, 0.0, 1.0, -2.0]), 0.5)
     array([1, 3])
     """
-    from ..kernels.evolve import count_signs
+    from ..kernels.select import count_signs
     from ..kernels.simd import WIDTH
 
     fraction = checks.fraction("fraction", fraction)
@@ -97,7 +97,7 @@ def draw_empty(shape, indptr, indices, drop, m, rng):
     >>> draw_empty((2, 3), indptr, indices, drop=np.array([3]), m=3, rng=np.random.default_rng(0))
     array([1, 3, 5])
     """
-    from ..kernels.evolve import distinct, nth_empty
+    from ..kernels.select import distinct, nth_empty
     from ..kernels.simd import WIDTH
 
     n_in, n_out = shape
@@ -113,7 +113,7 @@ def draw_empty(shape, indptr, indices, drop, m, rng):
 
 
 def _smallest(values, by_sign, k_positive, k_negative):
-    from ..kernels.evolve import smallest
+    from ..kernels.select import smallest
     from ..kernels.simd import WIDTH
 
     bits = _locked(values).view(np.uint32 if values.dtype == np.float32 else np.uint64)
