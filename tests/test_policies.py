@@ -231,3 +231,17 @@ def test_set_grows_uniformly_over_all_empty_positions_those_just_dropped_include
     # without replacement within a draw, so the squares are smaller than those of a multinomial by 1 - p, and (E - 1) / E
     statistic = np.sum((counts[empty] - n * p) ** 2) / (n * p * (1 - p)) * (empty.size - 1) / empty.size
     assert 0.005 < scipy.stats.chi2.sf(statistic, empty.size - 1) < 0.995
+
+
+def test_the_second_evolution_compiles_nothing():
+    from sparsemlp.kernels import evolve as rewriting
+    from sparsemlp.kernels import select
+
+    kernels = [rewriting.find_fault, rewriting.rewrite, select.count_signs, select.smallest, select.distinct, select.nth_empty]
+    for seed in range(3):
+        other = layer(20 + seed, 30, 0.3, seed=seed)
+        apply_change(other.weights, evolve(other, sm.SET(), seed))
+        apply_change(other.weights, evolve(other, sm.SET(by="magnitude", new="initializer"), seed))
+        if seed == 0:
+            compiled = [len(k.signatures) for k in kernels]
+        assert [len(k.signatures) for k in kernels] == compiled
