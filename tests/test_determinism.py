@@ -277,8 +277,18 @@ def test_batches_of_sparse_rows_may_be_empty_or_hold_entries_twice():
     assert_array_equal(net.predict_proba(doubled), net.predict_proba(X))
 
 
-@pytest.mark.parametrize("as_labels", [lambda y: y.tolist(), lambda y: y.astype(np.uint8), lambda y: y.astype(float), lambda y: np.eye(5)[y],
-                                       lambda y: np.eye(5, dtype=bool)[y], lambda y: sp.csr_array(np.eye(5)[y]), lambda y: y[:, None]])  # fmt: skip
-def test_form_of_the_labels_changes_no_bit(as_labels):
+FORMS = {
+    "list": lambda y: y.tolist(),
+    "uint8": lambda y: y.astype(np.uint8),
+    "float": lambda y: y.astype(float),
+    "column": lambda y: y[:, None],
+    "one-hot": lambda y: np.eye(5)[y],
+    "boolean one-hot": lambda y: np.eye(5, dtype=bool)[y],
+    "sparse one-hot": lambda y: sp.csr_array(np.eye(5)[y]),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_form_of_the_labels_changes_no_bit(form):
     X, y = data(20)
-    assert_same_bits(run(X, y), run(X, as_labels(y)))
+    assert_same_bits(run(X, y), run(X, FORMS[form](y)))
