@@ -106,7 +106,7 @@ class BestWeights(Callback):
 
     Notes
     -----
-    Holds one copy of the network's layers.
+    Holds one copy of the network's layers. A run that is resumed goes on from what it put back, the best weights so far.
     """
 
     def __init__(self, monitor="val_accuracy", mode="auto"):
@@ -114,7 +114,8 @@ class BestWeights(Callback):
         self.best, self.epoch, self._layers = -math.inf, None, None
 
     def on_fit_begin(self, trainer):
-        self.best, self.epoch, self._layers = -math.inf, None, None
+        if trainer.epoch == 0:
+            self.best, self.epoch, self._layers = -math.inf, None, None
 
     def on_epoch_end(self, trainer, record):
         value = self.sign * _monitored(record, self.monitor, "BestWeights")
@@ -124,7 +125,7 @@ class BestWeights(Callback):
 
     def on_fit_end(self, trainer):
         if self._layers is not None:
-            trainer.network.layers[:] = self._layers
+            trainer.network.layers[:] = copy.deepcopy(self._layers)
 
 
 class CSVLog(Callback):
