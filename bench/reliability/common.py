@@ -1,0 +1,143 @@
+"""What the reliability scripts share: options, small trainings, children that may crash, a JSON report."""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, ROOT)  # this checkout, whatever is installed
+
+
+def options(description, **more):
+    """Parsed command line; `more`: name -> default of further integer options."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--quick", action="store_true", help="a short version, as the tests run it")
+    parser.add_argument("--json", metavar="FILE", help="write the result here")
+    parser.add_argument("--seed", type=int, default=0)
+    for name, default in more.items():
+        parser.add_argument(f"--{name}", type=int, default=default)
+    return parser.parse_args()
+
+
+def report(args, name, ok, **result):
+    """Print and perhaps write the result; the process ends with 0 if all is well."""
+    import numba
+    import scipy
+
+    import sparsemlp
+
+    versions = {"python": platform.python_version(), "numpy": np.__version__, "scipy": scipy.__version__, "numba": numba.__version__}
+    head = {"what": name, "ok": bool(ok), "quick": args.quick, "seed": args.seed, "sparsemlp": sparsemlp.__version__}
+    value = {**head, "versions": versions, "machine": platform.machine(), "cpus": os.cpu_count(), **result}
+    print(json.dumps({k: v for k, v in value.items() if k not in ("failures", "rows")}, indent=1))
+    for failure in result.get("failures", [])[:20]:
+        print("FAILURE:", failure)
+    if args.json:
+        with open(args.json, "w", encoding="utf-8") as file:
+            json.dump(value, file, indent=1)
+    sys.exit(0 if ok else 1)
+
+
+def data(seed=0, n=96, n_in=12, n_classes=4):
+    """(X, y) : a problem that a small net learns."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, n_in)).astype(np.float32)
+    return X, (X @ rng.standard_normal((n_in, n_classes))).argmax(axis=1)
+
+
+def policies():
+    """Every policy with settings that act on small nets, by name."""
+    import dataclasses
+
+    import sparsemlp as sm
+    from sparsemlp import policies as module
+
+    found = {
+        "Static": sm.Static(),
+        "SET": sm.SET(zeta=sm.ExponentialDecay(0.3, interest=0.01)),
+        "SET magnitude": sm.SET(0.4, "magnitude", "initializer"),
+    }
+    for name, cls in vars(module).items():
+        if isinstance(cls, type) and issubclass(cls, sm.Policy) and dataclasses.is_dataclass(cls) and name not in found:
+            try:
+                found[name] = cls()
+            except (TypeError, ValueError):  # needs settings of its own
+                continue
+    return found
+
+
+def optimizers():
+    import sparsemlp as sm
+
+    return {
+        "SGD": sm.SGD(lr=0.05),
+        "momentum": sm.SGD(lr=sm.Cosine(0.05, until=1.0), momentum=0.9, weight_decay=1e-4),
+        "Nesterov": sm.SGD(lr=0.05, momentum=0.9, nesterov=True),
+        "Adam": sm.Adam(lr=0.003),
+        "AdamW": sm.AdamW(lr=0.003, weight_decay=0.01),
+        "RMSprop": sm.RMSprop(lr=0.002),
+    }
+
+
+def topologies():
+    import sparsemlp as sm
+
+    mixed = [sm.Uniform(0.3), sm.Dense(), sm.Uniform(0.6)]
+    return {"sparse": sm.ErdosRenyi(density=0.3), "dense": sm.Dense(), "mixed": mixed}
+
+
+def state(network):
+    """Every bit of a network, as bytes."""
+    parts = []
+    for layer in network.layers:
+        w = layer.weights
+        parts += [w.data, w.state, layer.bias, layer.bias_state]
+        parts += [] if w.is_dense else [w.indptr, w.indices, w.perm, w.inputs, w.out_ptr]
+    return b"".join(p.tobytes() for p in parts)
+
+
+def child(code, *args, timeout=600, env=None):
+    """(return code, output, errors) of Python code in a fresh process; the return code is None if it did not end."""
+    full = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (ROOT, os.environ.get("PYTHONPATH")))), **(env or {})}
+    try:
+        done = subprocess.run([sys.executable, "-c", code, *map(str, args)], capture_output=True, text=True, timeout=timeout, env=full)
+    except subprocess.TimeoutExpired as late:
+        return None, str(late.stdout or ""), f"no end after {timeout} s"
+    return done.returncode, done.stdout, done.stderr
+
+
+def folder():
+    return tempfile.TemporaryDirectory(prefix="reliability-")
+
+
+def rss():
+    """Resident bytes of this process, None where that is unknown."""
+    try:
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return None
+
+
+def peak_rss():
+    """The most resident bytes that this process has had, None where that is unknown."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+class Clock:
+    def __init__(self):
+        self.start = time.perf_counter()
+
+    def __call__(self):
+        return round(time.perf_counter() - self.start, 2)
