@@ -113,11 +113,11 @@ def _sparse_entries(matrix, shape):
         major = np.repeat(np.arange(n_major, dtype=np.int64), np.diff(indptr))
         rows, columns = (major, minor) if matrix.format == "csr" else (minor, major)
     else:
+        convert = {"lil": _lil_entries, "dia": _dia_entries}.get(matrix.format, _coo_entries)
         try:
-            entries = matrix.tocoo()
-        except (ValueError, IndexError, TypeError) as error:
+            rows, columns, values = convert(matrix, shape)
+        except (ValueError, IndexError, TypeError, OverflowError, AttributeError) as error:
             raise TopologyError(f"The given {matrix.format} matrix is damaged: {error}") from error
-        rows, columns, values = entries.row, entries.col, entries.data
     if not rows.shape == columns.shape == values.shape == (values.size,):
         raise TopologyError(f"Rows, columns and values must be as many; got shapes {rows.shape}, {columns.shape}, {values.shape}.")
     for name, index, n in (("row", rows, shape[0]), ("column", columns, shape[1])):
@@ -126,6 +126,34 @@ def _sparse_entries(matrix, shape):
         if len(index) and not (index.min() >= 0 and index.max() < n):
             raise TopologyError(f"{name} indices of the given matrix must be 0 to {n - 1}; got {index.min()} to {index.max()}.")
     return rows, columns, values
+
+
+def _coo_entries(matrix, shape):
+    entries = matrix.tocoo()
+    return entries.row, entries.col, np.asarray(entries.data)
+
+
+def _lil_entries(matrix, shape):
+    """As `_sparse_entries`, of lists of lists: SciPy's conversion trusts that they are as long as each other."""
+    n_columns, n_values = ([len(entries) for entries in lists] for lists in (matrix.rows, matrix.data))
+    if n_columns != n_values or len(n_columns) != shape[0]:
+        raise ValueError("its lists of columns and of values must be as long, one of each for every row.")
+    rows = np.repeat(np.arange(shape[0], dtype=np.int64), n_columns)
+    columns = np.array([j for row in matrix.rows for j in row], np.int64)
+    return rows, columns, np.array([x for row in matrix.data for x in row], matrix.dtype)
+
+
+def _dia_entries(matrix, shape):
+    """As `_sparse_entries`, of diagonals: SciPy's conversion trusts that there is a row of values for each offset."""
+    offsets, data = np.asarray(matrix.offsets), np.asarray(matrix.data)
+    if offsets.ndim != 1 or data.ndim != 2 or len(offsets) != len(data) or offsets.dtype.kind not in "iu":
+        raise ValueError("it must have one row of values for each whole-numbered offset.")
+    parts = []
+    for offset, values in zip(offsets.tolist(), data, strict=True):
+        columns = np.arange(max(0, offset), max(0, offset, min(shape[1], shape[0] + offset, len(values))))
+        columns = columns[values[columns] != 0]
+        parts.append((columns - offset, columns, values[columns]))
+    return tuple(np.concatenate(part) for part in zip(*parts, strict=True)) if parts else (offsets[:0], offsets[:0], data.reshape(-1)[:0])
 
 
 def _in_order(rows, columns, values, n_out):
