@@ -4,6 +4,7 @@ import numpy as np
 
 from . import checks
 from .data import Rows, Targets
+from .errors import TopologyError
 from .initializers import for_activation
 from .layers import ACTIVATIONS, InputDropout, Linear
 from .losses import get_loss
@@ -206,8 +207,10 @@ class Network:
     # ---- looking at it ----
     def check(self):
         """Raise TopologyError unless every invariant of every layer holds. O(connections log connections)."""
-        for layer in self.layers:
+        for k, layer in enumerate(self.layers):
             layer.weights.check()
+            if not (np.isfinite(layer.bias).all() and np.isfinite(layer.bias_state).all()):
+                raise TopologyError(f"Biases and their optimizer state must be finite; those of layer {k} are not.")
 
     def summary(self):
         """A table of the layers as text.

@@ -6,6 +6,7 @@ import scipy.sparse as sp
 from .errors import TopologyError
 
 INDEX_LIMIT = 2**31 - 1
+TAKEN_OVER = ("C", "W", "A")  # arrays in C order, writable and aligned are used as they are, others copied
 
 
 def _checked_index(shape, indptr, indices):
@@ -33,7 +34,7 @@ def _checked_index(shape, indptr, indices):
                 f"Input unit {row} holds output {indices[inside[0] - 1]} before {indices[inside[0]]}: sorted and unique is the rule. "
                 "scipy's sum_duplicates() puts a matrix in this form."
             )
-    return np.ascontiguousarray(indptr, np.int32), np.ascontiguousarray(indices, np.int32)
+    return np.require(indptr, np.int32, TAKEN_OVER), np.require(indices, np.int32, TAKEN_OVER)
 
 
 class SparseWeights:
@@ -83,7 +84,7 @@ class SparseWeights:
         self.indptr, self.indices = _checked_index(self.shape, indptr, indices)
         if data.dtype not in (np.float32, np.float64) or data.shape != self.indices.shape:
             raise TopologyError(f"data must be float32 or float64 [{self.indices.size}]; got {data.dtype}{list(data.shape)}.")
-        self.data = np.ascontiguousarray(data)
+        self.data = np.require(data, requirements=TAKEN_OVER)
         self.state = np.zeros((0, self.data.size), data.dtype)
         self.version = 0
         self._allocate_index()
@@ -201,7 +202,7 @@ class DenseWeights:
     def __init__(self, matrix):
         if matrix.ndim != 2 or min(matrix.shape) < 1 or matrix.dtype not in (np.float32, np.float64):
             raise TopologyError(f"Dense weights must be float32 or float64 [n_in, n_out]; got {matrix.dtype}{list(matrix.shape)}.")
-        self.matrix = np.ascontiguousarray(matrix)
+        self.matrix = np.require(matrix, requirements=TAKEN_OVER)
         self.shape = self.matrix.shape
         self.data = self.matrix.reshape(-1)  # a view: the same interface as SparseWeights
         self.state = np.zeros((0, self.data.size), matrix.dtype)

@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 
 from .. import checks
+from ..weights import TAKEN_OVER
 from ..threads import in_pieces
 from .input_dropout import epilogue_arrays
 
@@ -57,7 +58,7 @@ class Linear:
     """
 
     def __init__(self, weights, bias, activation="relu", slope=0.01, dropout=0.0):
-        self.weights, self.bias = weights, bias
+        self.weights, self.bias = weights, np.require(bias, requirements=TAKEN_OVER)
         self.activation = checks.choice("activation", activation, ACTIVATIONS)
         self.slope = checks.real("slope", slope, 0)
         self.dropout = checks.fraction("dropout", dropout, open_high=True)
