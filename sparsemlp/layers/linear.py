@@ -5,8 +5,8 @@ from functools import partial
 import numpy as np
 
 from .. import checks
-from ..weights import TAKEN_OVER
 from ..threads import in_pieces
+from ..weights import TAKEN_OVER
 from .input_dropout import epilogue_arrays
 
 # codes of kernels/common.py, by name, so that importing this module compiles nothing
