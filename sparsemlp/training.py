@@ -10,8 +10,10 @@ import time
 import numpy as np
 
 from . import checks
+from .augmented_rows import AugmentedRows
 from .callbacks import Callback
 from .data import Rows, Targets, check_index_targets, check_sample_weight
+from .datasets import Augmentation
 from .errors import NonFiniteError
 from .history import History
 from .losses import get_loss
@@ -255,6 +257,7 @@ class Trainer:
         *,
         sample_weight=None,
         shuffle=True,
+        augment=None,
         progress=False,
         resume=False,
     ):
@@ -275,6 +278,8 @@ class Trainer:
             The loss is the weighted mean over each batch.
         shuffle : bool
             A new order each epoch, drawn from (seed, epoch).
+        augment : datasets.Augmentation, optional
+            Standardises and maps the images of X at random, anew each epoch; validation data are left as they are.
         progress : bool
             Show a progress bar on standard error.
         resume : bool
@@ -300,7 +305,11 @@ class Trainer:
         net = self.network
         epochs = checks.integer("epochs", epochs, 1)
         batch_size = checks.integer("batch_size", batch_size, 1)
-        source = Rows(X, net.n_in)
+        if augment is None:
+            source = Rows(X, net.n_in)
+        else:
+            example = "sm.datasets.Augmentation((28, 28))"
+            source = AugmentedRows(X, net.n_in, checks.instance("augment", augment, Augmentation, example))
         targets = Targets(y, len(source), net, self.loss)
         weights = check_sample_weight(sample_weight, len(source))
         validation = None
@@ -388,6 +397,8 @@ class Trainer:
         order = np.arange(n)
         if shuffle:
             stream(net.seed, "shuffle", self.n_fits, epoch).shuffle(order)
+        if isinstance(source, AugmentedRows):
+            source.key = key(net.seed, "augment", self.n_fits, epoch)
         lr = as_schedule(self.lr)
         constant_lr = not callable(self.lr)
         labels = self.loss.name == "cross_entropy"

@@ -15,11 +15,12 @@ import numpy as np
 
 from .. import checks
 from . import cifar10, idx, locate, madelon
+from .augmentation import Augmentation
 from .digits import load_digits
 from .locate import Dataset, Layout, Remote
 from .standardize import Standardizer, standardize
 
-__all__ = ["Standardizer", "load", "names", "standardize"]
+__all__ = ["Augmentation", "Standardizer", "load", "names", "standardize"]
 
 IDX_FILES = (
     "train-images-idx3-ubyte.gz",

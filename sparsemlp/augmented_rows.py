@@ -1,0 +1,62 @@
+"""A matrix of images that changes at random from epoch to epoch on its way into the network."""
+
+import math
+
+import numpy as np
+
+from .data import Rows, _locked
+
+
+class AugmentedRows(Rows):
+    """`Rows` whose images are standardised and mapped at random, batch by batch, into a buffer of one batch.
+
+    Parameters
+    ----------
+    X : array of real numbers [n_samples, n_features], not sparse
+    n_features : int
+    augmentation : Augmentation
+
+    Attributes
+    ----------
+    key : int
+        63 bits of (seed, fit, epoch), set before each epoch; the draws come from it and the sample's row.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `Rows`; the images do not have the network's number of inputs; X is a sparse matrix.
+    """
+
+    def __init__(self, X, n_features, augmentation):
+        super().__init__(X, n_features)
+        if self.sparse:
+            raise TypeError("augment needs a dense X: a moved image has other zeros than its original. Use X.toarray() if it is small.")
+        if augmentation.n_features != n_features:
+            raise ValueError(f"augment.image_shape {augmentation.image_shape} must make the {n_features} features of X.")
+        standardizer = augmentation.standardizer
+        self._mean = np.zeros(n_features) if standardizer is None else standardizer.mean
+        self._scale = np.ones(n_features) if standardizer is None else standardizer.scale
+        self._shape = (1, *augmentation.image_shape)[-3:]
+        self._limits = math.radians(augmentation.rotation), float(augmentation.shift), 0.5 if augmentation.flip else 0.0
+        self.key = 0
+        self._augmented = self._maps = self._scratch = np.zeros((0, 0))
+
+    def fill(self, plan, rows):
+        from .kernels import augment, tiles
+
+        x, context = plan.activations[0], plan.context
+        n, n_threads = rows.size, context.n_threads
+        if len(self._augmented) < n or self._augmented.dtype != x.dtype or len(self._maps) < n_threads:
+            self._augmented, self._scratch = (np.empty((k, self.n_features), x.dtype) for k in (n, n_threads))
+            self._maps = np.empty((n_threads, 6))
+        X, places = self.X, rows
+        if not self._in_place:
+            if self._buffer is None or len(self._buffer) < n:
+                self._buffer = np.empty((n, self.n_features), x.dtype)
+            X, places = self._buffer, plan.rows
+            X[:n] = self.X[rows]
+        kernel = augment.augment_rows if n_threads > 1 else augment.augment_rows_serial
+        images = self._limits, self._shape, _locked(self._mean), _locked(self._scale)
+        kernel(context.w, n_threads, _locked(X), places, rows, self.key, *images, self._augmented, self._maps, self._scratch)
+        kernel = tiles.to_tiles if n_threads > 1 else tiles.to_tiles_serial
+        kernel(context.w, context.square, n_threads, _locked(self._augmented), plan.rows, x, plan.offsets)

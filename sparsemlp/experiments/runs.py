@@ -1,0 +1,87 @@
+"""One JSON file per run, written whole at the run's end: a sweep that was interrupted goes on with the runs that have no file."""
+
+import json
+import os
+import pathlib
+import platform
+import subprocess
+import time
+
+import numba
+import numpy as np
+import scipy
+
+from ..callbacks import write_text
+from ..threads import get_num_threads
+
+BLAS_LIMITS = "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"  # what bounds the threads of dense layers
+
+
+def machine():
+    """Versions, CPU, threads and, in a git checkout, the commit, as a dict for a run's file."""
+    from .. import __version__
+
+    return {
+        "sparsemlp": __version__,
+        "commit": _commit(),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "scipy": scipy.__version__,
+        "numba": numba.__version__,
+        "system": f"{platform.system()} {platform.machine()}",
+        "cpu": _cpu(),
+        "threads": get_num_threads(),
+        "blas_threads": next((os.environ[name] for name in BLAS_LIMITS if name in os.environ), "default"),
+    }
+
+
+def _commit():
+    folder = pathlib.Path(__file__).parent
+    try:
+        done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()
+
+
+def _cpu():
+    """The CPU's name as the system tells it."""
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def sweep(folder, runs, train):
+    """Train what has no file yet.
+
+    Parameters
+    ----------
+    folder : path
+        Made if missing.
+    runs : list of (name, settings)
+        In the order to train; `name` is the file's, without suffix.
+    train : callable
+        ``train(**settings)`` returns the run's result, a dict for JSON.
+    """
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, (name, settings) in enumerate(runs, 1):
+        path = folder / f"{name}.json"
+        if path.exists():
+            print(f"[{number}/{len(runs)}] {name}: finished before", flush=True)
+            continue
+        start = time.perf_counter()
+        result = train(**settings)
+        result["wall_seconds"] = round(time.perf_counter() - start, 2)
+        result["ended"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        write_text(path, json.dumps(result))
+        print(
+            f"[{number}/{len(runs)}] {name}: {result['wall_seconds']:.0f} s, test accuracy {result['test_accuracy_last']:.4f}", flush=True
+        )
+
+
+def load_runs(folder):
+    """All runs of a folder, by name."""
+    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(pathlib.Path(folder).glob("*.json"))}
