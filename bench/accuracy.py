@@ -54,7 +54,7 @@ def main():
     parser.add_argument("--dataset", default="fashion-mnist")
     parser.add_argument("--net", default="mlp-1k", choices=NETS)
     parser.add_argument("--epsilon", type=float, default=20)
-    parser.add_argument("--dropout", type=float, default=0.3)
+    parser.add_argument("--dropout", type=float, default=0.0)
     parser.add_argument("--batch-size", type=int, default=100)
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
@@ -89,7 +89,8 @@ def main():
             net, history = train(arm, sizes, (X, y), args, rates[arm], seed, args.epochs)
             results["runs"][key] = {
                 "arm": arm, "seed": seed, "lr": rates[arm], "test_accuracy": net.score(X_test, y_test), "n_parameters": net.n_parameters,
-                "seconds_per_epoch": statistics.median(history["seconds"]), "evolution_seconds": statistics.median(history["evolution_seconds"]),
+                "seconds_per_epoch": statistics.median(history["seconds"]),
+                "evolution_seconds": statistics.median(history["evolution_seconds"]),
                 "bytes": history.last["bytes"], "losses": history["loss"], "wall_seconds": time.perf_counter() - start,
             }  # fmt: skip
             save()
@@ -100,7 +101,8 @@ def main():
         runs = [results["runs"][f"{arm} seed {s} lr {rates[arm]} epochs {args.epochs}"] for s in args.seeds]
         accuracies = [r["test_accuracy"] for r in runs]
         summary[arm] = {
-            "lr": rates[arm], "accuracy_mean": statistics.mean(accuracies), "accuracy_min": min(accuracies), "accuracy_max": max(accuracies),
+            "lr": rates[arm], "accuracy_mean": statistics.mean(accuracies),
+            "accuracy_min": min(accuracies), "accuracy_max": max(accuracies),
             "accuracy_deviation": statistics.stdev(accuracies) if len(accuracies) > 1 else None,
             "seconds_per_epoch": statistics.median(r["seconds_per_epoch"] for r in runs), "n_parameters": runs[0]["n_parameters"],
             "bytes": runs[0]["bytes"],
