@@ -113,7 +113,7 @@ def _sparse_entries(matrix, shape):
         major = np.repeat(np.arange(n_major, dtype=np.int64), np.diff(indptr))
         rows, columns = (major, minor) if matrix.format == "csr" else (minor, major)
     else:
-        convert = {"lil": _lil_entries, "dia": _dia_entries}.get(matrix.format, _coo_entries)
+        convert = {"lil": _lil_entries, "dia": _dia_entries, "bsr": _bsr_entries}.get(matrix.format, _coo_entries)
         try:
             rows, columns, values = convert(matrix, shape)
         except (ValueError, IndexError, TypeError, OverflowError, AttributeError) as error:
@@ -131,6 +131,16 @@ def _sparse_entries(matrix, shape):
 def _coo_entries(matrix, shape):
     entries = matrix.tocoo()
     return entries.row, entries.col, np.asarray(entries.data)
+
+
+def _bsr_entries(matrix, shape):
+    """As `_sparse_entries`, of blocks: SciPy's conversion allocates whatever indptr asks for."""
+    indptr = np.asarray(matrix.indptr, np.int64)
+    if indptr.ndim != 1 or indptr.size < 2 or indptr[0] != 0 or (np.diff(indptr) < 0).any():
+        raise ValueError("indptr must rise from 0.")
+    if not len(matrix.indices) == len(matrix.data) == indptr[-1]:
+        raise ValueError(f"indptr ends at {indptr[-1]} of {len(matrix.indices)} indices and {len(matrix.data)} blocks.")
+    return _coo_entries(matrix, shape)
 
 
 def _lil_entries(matrix, shape):
