@@ -14,7 +14,7 @@ class Augmentation:
     Parameters
     ----------
     image_shape : (height, width) or (channels, height, width)
-        Pixels, both sides at least 2; a row of X is the flattened image, channels first as CIFAR-10 is stored.
+        Pixels; a row of X is the flattened image, channels first as CIFAR-10 is stored.
     rotation : float in [0, 180]
         Degrees; each image is turned about its centre by an angle uniform in [-rotation, rotation].
     shift : float in [0, 1]
@@ -62,10 +62,7 @@ class Augmentation:
         shape = self.image_shape
         if not isinstance(shape, (tuple, list)) or len(shape) not in (2, 3):
             raise ValueError(f"Augmentation.image_shape must be (height, width) or (channels, height, width); got {shape!r}.")
-        least = (1, 2, 2)[-len(shape) :]
-        shape = tuple(
-            checks.integer(f"Augmentation.image_shape[{k}]", side, low) for k, (side, low) in enumerate(zip(shape, least, strict=True))
-        )
+        shape = tuple(checks.integer(f"Augmentation.image_shape[{k}]", side, 1) for k, side in enumerate(shape))
         object.__setattr__(self, "image_shape", shape)
         checks.real("Augmentation.rotation", self.rotation, 0, 180, fix="Degrees, the largest angle to either side.")
         checks.real("Augmentation.shift", self.shift, 0, 1, fix="A fraction of the side, not pixels.")

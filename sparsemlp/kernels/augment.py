@@ -45,7 +45,7 @@ def draw_map(key, sample, limits, height, width, m):
 
 @njit(**INNER)
 def warp(image, m, channels, height, width, out):
-    """out[c, i, j] = image[c] at the map of (i, j): bilinear, the nearest pixel beyond the edge. Sides of at least 2."""
+    """out[c, i, j] = image[c] at the map of (i, j): bilinear, the nearest pixel beyond the edge."""
     real = image.dtype.type
     size = U(height * width)
     for i in range(height):
@@ -53,15 +53,15 @@ def warp(image, m, channels, height, width, out):
         for j in range(width):
             row = min(max(row0 + m[1] * j, 0.0), height - 1.0)
             col = min(max(col0 + m[4] * j, 0.0), width - 1.0)
-            r = min(np.int32(row), np.int32(height - 2))
-            k = min(np.int32(col), np.int32(width - 2))
+            r, k = np.int64(row), np.int64(col)
             down, right = real(row - r), real(col - k)
-            o = U(np.int64(r) * width + k)
+            o = U(r * width + k)
+            below, beside = U(width * (r < height - 1)), U(k < width - 1)
             for c in range(U(channels)):
                 p = c * size + o
-                q = p + U(width)
-                upper = image[p] + right * (image[p + U(1)] - image[p])
-                lower = image[q] + right * (image[q + U(1)] - image[q])
+                q = p + below
+                upper = image[p] + right * (image[p + beside] - image[p])  # a pixel hit exactly comes out exactly
+                lower = image[q] + right * (image[q + beside] - image[q])
                 out[c * size + U(i * width + j)] = upper + down * (lower - upper)
 
 
