@@ -3,6 +3,7 @@
 import io
 import json
 import random
+import warnings
 import zipfile
 
 HOSTILE = [
@@ -94,7 +95,8 @@ def informed(raw, rng):
         other = rng.randrange(len(members))
         members[k], members[other] = (name, members[other][1]), (members[other][0], content)
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", compression) as archive:
+    with warnings.catch_warnings(), zipfile.ZipFile(buffer, "w", compression) as archive:
+        warnings.simplefilter("ignore")  # zipfile warns of doubled names: they are wanted here
         for member in members:
             archive.writestr(zipfile.ZipInfo(member[0]), member[1], compression)
     return buffer.getvalue()

@@ -95,7 +95,7 @@ def reading(path):
                 yield reader
                 reader.finish()
         except (*DAMAGE, AttributeError, RecursionError) as error:
-            raise CheckpointError(f"{path} is no valid checkpoint: {error}") from error
+            raise CheckpointError(f"{path} is no valid checkpoint: {str(error) or 'it ends too early.'}") from error
 
 
 class Reader:
@@ -125,7 +125,7 @@ class Reader:
             raise CheckpointError(f"its members claim {total} bytes, more than the {size} of the file.")
         if INDEX not in self._members:
             raise CheckpointError(f"it has no member {INDEX}.")
-        require(2 * total, "Loading this checkpoint")
+        require(2 * total, "Loading this checkpoint")  # the index by output unit is never larger than the rest
         self.content, self.library = self._index()
 
     def _index(self):

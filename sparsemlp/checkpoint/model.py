@@ -5,7 +5,6 @@ import os
 
 import numpy as np
 
-from ..available_memory import require
 from ..errors import CheckpointError
 from ..history import History
 from ..layers import Linear
@@ -105,11 +104,11 @@ def load(path, *, custom=()):
     Files from others are safe to load: nothing in them is executed, every index is checked before a kernel sees it, and memory
     follows the size of the file.
     """
+    decoder = Decoder(custom)
     with reading(os.fspath(path)) as reader:
         content = _typed(reader.content, dict, "content")
-        decoder = Decoder(reader.array, custom)
-        require(sum(_transposed(layer) for layer in _get(content, "network", dict).get("layers", ())), "The network of this checkpoint")
-        network = _load_network(content["network"], reader, decoder)
+        decoder.array = reader.array
+        network = _load_network(_get(content, "network", dict), reader, decoder)
         if set(content) == {"network"}:
             return network
         if set(content) != {"network", "trainer"}:
@@ -201,12 +200,6 @@ def _count(content, name, low=0, high=LARGEST_COUNT):
             f"{name} must be from {low} to {high}; got {value:.6g}." if abs(value) < 1e300 else f"{name} is out of range."
         )
     return value
-
-
-def _transposed(layer):
-    """Bytes of the index by output unit, which is made when a layer is loaded."""
-    layer = _typed(layer, dict, "layer")
-    return 0 if "indptr" not in layer else 8 * _count(layer, "n_connections") + 4 * _count(layer, "n_out")
 
 
 def _finite(array, where):

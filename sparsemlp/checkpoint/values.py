@@ -60,13 +60,17 @@ class Decoder:
 
     Parameters
     ----------
-    array : callable(number) -> array
     custom : sequence of classes
         Frozen dataclasses of the user that a file may name.
+
+    Attributes
+    ----------
+    array : callable(number, dtype, shape) -> array
+        Of the file that is being read.
     """
 
-    def __init__(self, array, custom=()):
-        self.array, self.known = array, known_classes()
+    def __init__(self, custom=()):
+        self.array, self.known = None, known_classes()
         for c in custom:
             if not (isinstance(c, type) and dataclasses.is_dataclass(c) and c.__dataclass_params__.frozen):
                 raise TypeError(f"custom must list classes that are frozen dataclasses; got {c!r}.")
