@@ -157,6 +157,48 @@ def test_evolving_net_equals_masked_dense(optimizer, new):
     assert_same_nets(sparse, dense, atol=1e-10)
 
 
+@dataclass(frozen=True)
+class Thin(sm.Policy):
+    """Drops the smallest connection after every third step, and writes down where it was."""
+
+    dropped: object = None
+
+    def on_step(self, view, state, progress, rng):
+        if progress.step % 3:
+            return None, state
+        k = int(np.abs(view.data).argmin())
+        row = int(np.searchsorted(view.indptr, k, side="right")) - 1
+        self.dropped[progress.step, view.index] = row * view.shape[1] + int(view.indices[k])
+        return Change(drop=[k]), state
+
+
+@dataclass(frozen=True)
+class RepeatThin(Masked):
+    """The same in a masked dense net."""
+
+    dropped: object = None
+
+    def on_step(self, view, state, progress, rng):
+        where = self.dropped.get((progress.step, view.index))
+        if where is not None:
+            self.masks[view.index].flat[where] = False
+        return super().on_step(view, state, progress, rng)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=str)
+def test_net_that_shrinks_within_an_epoch_equals_masked_dense(optimizer):
+    """State stays aligned while arrays are replaced, also between a full batch and a partial one."""
+    X, y = data()
+    sparse, dropped = make(sm.ErdosRenyi(density=0.3)), {}
+    dense, now = masked_dense(sparse), masks(sparse)
+    n = sparse.n_connections
+    first = sm.Trainer(sparse, optimizer, policy=Thin(dropped), debug=True).fit(X, y, EPOCHS, 8, validation_data=data(8, seed=1))
+    second = sm.Trainer(dense, optimizer, policy=RepeatThin(now, dropped)).fit(X, y, EPOCHS, 8, validation_data=data(8, seed=1))
+    assert_same_runs(first, second)
+    assert sparse.n_connections == n - len(dropped) == n - 8 * 3 and [sum(c) for c in first["connections"]][-1] == sparse.n_connections
+    assert_same_nets(sparse, dense, atol=1e-10)
+
+
 @pytest.mark.parametrize("optimizer", [sm.SGD(lr=0.05, momentum=0.9), sm.Adam(lr=0.01, eps=1e-3)], ids=str)
 @pytest.mark.parametrize("density", [0.3, 1.0])
 def test_float32_steps_from_equal_states(density, optimizer):

@@ -102,10 +102,12 @@ def test_every_sample_is_seen_once_an_epoch_in_a_new_order():
     see = See()
     net = make([5, 1], sm.Uniform(1.0), output="identity", dtype="float64")
     see.last = net.layers[0].weights.data.copy()
-    sm.Trainer(net, optimizer=sm.SGD(lr=0.01), policy=see).fit(np.eye(5), np.full(5, 100.0), 3, batch_size=1)
-    orders = [seen[:5], seen[5:10], seen[10:]]
+    trainer = sm.Trainer(net, optimizer=sm.SGD(lr=0.01), policy=see)
+    for _ in range(2):  # a second run has orders of its own
+        trainer.fit(np.eye(5), np.full(5, 100.0), 2, batch_size=1)
+    orders = [tuple(seen[k : k + 5]) for k in range(0, 20, 5)]
     assert all(sorted(order) == list(range(5)) for order in orders)
-    assert len({tuple(order) for order in orders}) == 3
+    assert len(set(orders)) == 4
 
 
 def test_a_net_learns():
@@ -160,6 +162,22 @@ def test_a_batch_without_weight_changes_nothing_under_sgd():
     history = sm.Trainer(net, optimizer=sm.SGD(lr=0.1), policy=policy).fit(X, y, 1, 2, shuffle=False, sample_weight=[1, 1, 0, 0])
     assert len(policy.steps) == 2 and np.isfinite(history["loss"][0])
     assert_unchanged(net, policy.steps[0])
+
+
+def test_weights_of_a_step_are_forgotten():
+    """A batch without weights after one with them, in the same buffers."""
+    X, y = data()
+    for then in (
+        lambda trainer: trainer.train_step(X, y),
+        lambda trainer: trainer.gradients(X, y)[0],
+        lambda trainer: trainer.fit(X, y, 1, 8)["loss"],
+    ):
+        first, second = (sm.Trainer(make(), optimizer=sm.SGD(lr=0.1)) for _ in range(2))
+        for trainer in (first, second):
+            trainer.train_step(X, y, np.arange(8.0))
+        second._plans.clear()
+        assert then(first) == then(second)
+        assert_unchanged(first.network, values(second.network))
 
 
 def test_weights_of_evaluate():
@@ -280,6 +298,31 @@ def test_one_sample_learned_by_heart():
         assert not ((arrays > 0) & (arrays < np.finfo(np.float32).tiny)).any()
         net.layers[-1].bias[y[0]] += 200
     assert loss == 0 and (arrays == 0).all()
+
+
+# ---- dropout
+@pytest.mark.parametrize("topology", [sm.Given(np.eye(400)), sm.Dense()], ids=["sparse", "dense"])
+def test_dropout_drops_its_share_and_scales_the_rest(topology):
+    """Layers that copy their inputs, 1: what reaches the last one is 0 or 1 / keep of each layer before it.
+
+    With a batch of one, the last layer's gradients are dW[i, j] = h_i dz_j and db[j] = dz_j: their ratio is h.
+    """
+    net = make([400, 400, 400, 3], [topology, topology, sm.Uniform(1.0)], activation="identity", dropout=0.3, input_dropout=0.1)
+    for layer in net.layers[:2]:
+        layer.weights.data[:] = np.eye(400).ravel() if layer.weights.is_dense else 1
+    trainer = sm.Trainer(net)
+    drawn = []
+    for _ in range(20):
+        dw, db = trainer.gradients(np.ones((1, 400)), [0])[1][-1]
+        drawn.append(dw.reshape(400, 3)[:, 0] / db[0])
+        trainer.step += 1  # draws count from it
+    drawn = np.array(drawn)
+    kept = drawn != 0
+    assert_allclose(drawn[kept], 1 / (0.9 * 0.7 * 0.7), rtol=1e-5)
+    share = 0.9 * 0.7 * 0.7  # if the three draws are independent
+    assert abs(kept.mean() - share) < 4 * np.sqrt(share * (1 - share) / kept.size)
+    assert abs(np.corrcoef(kept.reshape(20, 400)).sum() - 20) < 20 * 20 * 4 / np.sqrt(400)  # and from step to step
+    assert len({row.tobytes() for row in kept}) == 20
 
 
 # ---- labels
