@@ -1,0 +1,235 @@
+"""Threads, processes, forks and numba's threading layers: each situation in a fresh process, its outcome in a table.
+
+"right" means bit-equal to the same work done alone. python bench/reliability/concurrency.py [--quick] [--json FILE]
+"""
+
+import hashlib
+import os
+import subprocess
+import sys
+import threading
+
+import numpy as np
+from common import ROOT, Clock, data, optimizers, options, report, state, topologies
+
+LIMIT = 300  # seconds: a situation that takes longer is a deadlock
+LAYERS = ("omp", "tbb", "workqueue")
+
+
+def train(seed=0, topology="sparse", epochs=3):
+    """The hash of a small training's final bits."""
+    import sparsemlp as sm
+
+    X, y = data(n=200)
+    net = sm.MLP([12, 150, 120, 4], topologies()[topology], dropout=0.2, seed=seed)
+    trainer = sm.Trainer(net, optimizers()["momentum"], policy=sm.SET())
+    trainer.fit(X, y, epochs=epochs, batch_size=64)
+    trainer.network.check()
+    return hashlib.sha256(state(trainer.network)).hexdigest()
+
+
+def in_threads(*functions):
+    """Results of functions run at the same time."""
+    results, start = [None] * len(functions), threading.Barrier(len(functions))
+
+    def run(k):
+        start.wait()
+        try:
+            results[k] = functions[k]()
+        except Exception as error:  # noqa: BLE001 - reported as the outcome
+            results[k] = repr(error)
+
+    threads = [threading.Thread(target=run, args=(k,)) for k in range(len(functions))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+# ---- situations: each returns whether the result is right ----
+def predict_from_many_threads():
+    import sparsemlp as sm
+
+    X, _ = data(n=700)
+    net = sm.MLP([12, 150, 120, 4], topologies()["mixed"], seed=1)
+    want = net.predict_proba(X)
+    return all(np.array_equal(r, want) for _ in range(10) for r in in_threads(*[lambda: net.predict_proba(X)] * 16))
+
+
+def predict_while_training():
+    import sparsemlp as sm
+
+    X, y = data(n=300)
+    net = sm.MLP([12, 150, 120, 4], density=0.3, seed=1)
+    trainer = sm.Trainer(net, policy=sm.SET())
+
+    def look():
+        return all(np.isfinite(net.predict_proba(X)).all() for _ in range(60))
+
+    results = in_threads(lambda: len(trainer.fit(X, y, epochs=15, batch_size=32)), look, look)
+    net.check()
+    return results == [15, True, True]
+
+
+def two_trainings():
+    want = [train(0), train(1)]
+    return in_threads(lambda: train(0), lambda: train(1)) == want
+
+
+def joblib_processes():
+    from joblib import Parallel, delayed
+
+    return Parallel(n_jobs=2)(delayed(train)(k) for k in (0, 1, 0)) == [train(k) for k in (0, 1, 0)]
+
+
+def joblib_threads():
+    from joblib import Parallel, delayed
+
+    return Parallel(n_jobs=3, prefer="threads")(delayed(train)(k) for k in (0, 1, 0)) == [train(k) for k in (0, 1, 0)]
+
+
+def forked_child():
+    want = train()
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.write(write, train().encode())
+        os._exit(0)
+    os.close(write)
+    with os.fdopen(read) as file:
+        got = file.read()
+    return os.waitpid(pid, 0)[1] == 0 and got == want and train() == want
+
+
+def forked_by_a_thread():
+    """A fork while another thread holds the engine."""
+    want, results = train(), []
+    thread = threading.Thread(target=lambda: results.append(train(epochs=30)))
+    thread.start()
+    right = forked_child()
+    thread.join()
+    return right and len(results) == 1 and train() == want
+
+
+def beside_numba_parallel():
+    """Another parallel numba function before, between and after."""
+    parallel = other_parallel()
+    parallel(10_000)
+    want = train()
+    return parallel(10_000) == 49_995_000 and train() == want and parallel(100) == 4950
+
+
+def with_numba_parallel_in_a_thread():
+    """The same, at the same time: numba itself forbids it on workqueue."""
+    parallel = other_parallel()
+    parallel(10)
+    want = train()
+    return in_threads(train, lambda: all(parallel(10_000) == 49_995_000 for _ in range(300))) == [want, True]
+
+
+def other_parallel():
+    import numba
+
+    @numba.njit(parallel=True)
+    def parallel(n):
+        total = 0
+        for i in numba.prange(n):
+            total += i
+        return total
+
+    return parallel
+
+
+def threads_do_not_matter():
+    import numba
+
+    import sparsemlp as sm
+
+    found = set()
+    for n in range(1, numba.config.NUMBA_NUM_THREADS + 1):
+        sm.set_num_threads(n)
+        found.add(train())
+    return len(found) == 1
+
+
+def numbas_own_count_stays():
+    import numba
+
+    numba.set_num_threads(1)
+    train()
+    return numba.get_num_threads() == 1
+
+
+SITUATIONS = [
+    predict_from_many_threads, predict_while_training, two_trainings, joblib_processes, joblib_threads, forked_child, forked_by_a_thread,
+    beside_numba_parallel, with_numba_parallel_in_a_thread, threads_do_not_matter, numbas_own_count_stays,
+]  # fmt: skip
+FORBIDDEN = {("with_numba_parallel_in_a_thread", "workqueue"): "numba's rule, not ours: two parallel regions at once end the process"}
+NEEDS = {"joblib_processes": "joblib", "joblib_threads": "joblib", "forked_child": "fork", "forked_by_a_thread": "fork"}
+
+
+def available(layer):
+    """Whether numba can use this threading layer here."""
+    code = "import numba\n@numba.njit(parallel=True)\ndef f():\n    for i in numba.prange(3): pass\nf()"
+    env = {**os.environ, "NUMBA_THREADING_LAYER": layer}
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, env=env).returncode == 0
+
+
+def missing(name):
+    need = NEEDS.get(name)
+    if need == "fork":
+        return not hasattr(os, "fork")
+    if need:
+        import importlib.util
+
+        return importlib.util.find_spec(need) is None
+    return False
+
+
+def outcome(name, env):
+    """What became of one situation in a fresh process."""
+    if missing(name):
+        return f"skipped: no {NEEDS[name]} here"
+    here = os.path.dirname(os.path.abspath(__file__))
+    code = f"import sys; sys.path.insert(0, {here!r}); import concurrency as c; sys.exit(0 if c.{name}() else 9)"
+    path = os.pathsep.join(filter(None, (ROOT, here, os.environ.get("PYTHONPATH"))))
+    full = {**os.environ, "PYTHONPATH": path, "PYTHONWARNINGS": "ignore", **env}
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=full)
+    try:
+        _, err = process.communicate(timeout=LIMIT)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        return f"no end after {LIMIT} s"
+    if process.returncode == 0:
+        return "right"
+    return "wrong result" if process.returncode == 9 else f"ended with {process.returncode}: {err.strip().splitlines()[-1:]}"
+
+
+def main():
+    args = options(__doc__)
+    clock, rows, failures = Clock(), [], []
+    layers = [layer for layer in LAYERS if available(layer)]
+    cpus = os.cpu_count() or 1
+    threads = [("4", "4 threads"), ("1", "NUMBA_NUM_THREADS=1"), (str(2 * cpus + 3), "more threads than CPUs")]
+    if args.quick:
+        matrix = [(layers[-1], *threads[0])]
+        situations = [predict_from_many_threads, two_trainings, forked_child, beside_numba_parallel, threads_do_not_matter]
+    else:
+        matrix = [(layer, *t) for layer in layers for t in threads]
+        situations = SITUATIONS
+    for layer, n, words in matrix:
+        for function in situations:
+            name = function.__name__
+            got = outcome(name, {"NUMBA_THREADING_LAYER": layer, "NUMBA_NUM_THREADS": n, "OPENBLAS_NUM_THREADS": "1"})
+            note = FORBIDDEN.get((name, layer), "") if n != "1" else ""
+            rows.append({"layer": layer, "threads": words, "situation": name, "outcome": got, "note": note})
+            print(f"{layer:<10} {words:<24} {name:<34} {got}{' (' + note + ')' if note else ''}", flush=True)
+            if not (got == "right" or got.startswith("skipped") or note):
+                failures.append(f"{layer}, {words}, {name}: {got}")
+    report(args, "concurrency", not failures, layers=layers, rows=rows, failures=failures, seconds=clock())
+
+
+if __name__ == "__main__":
+    main()
