@@ -3,6 +3,7 @@
 import numpy as np
 
 from . import checks
+from .available_memory import require_for_network
 from .data import Rows, Targets
 from .errors import TopologyError
 from .initializers import for_activation
@@ -266,6 +267,8 @@ class MLP(Network):
     ------
     ValueError, TopologyError
         Wrong widths, densities, names; more than 2³¹ − 1 connections in a layer.
+    MemoryError
+        It would not fit in the memory that is available; says which density would.
 
     Notes
     -----
@@ -310,7 +313,9 @@ class MLP(Network):
         self.initializer = initializer
         last = len(sizes) - 2
         layers = []
-        for k, shape in enumerate(resolve(topology, sizes)):
+        shapes = resolve(topology, sizes)
+        require_for_network(shapes, sizes, np.dtype(dtype).itemsize)
+        for k, shape in enumerate(shapes):
             init = initializer or for_activation(activation if k < last else output, slope)
             weights = _build(shape, sizes[k], sizes[k + 1], init, np.dtype(dtype), seed, k)
             layer = Linear(

@@ -191,6 +191,29 @@ def test_denormal_numbers_are_not_slow():
     assert tiny < 1.5 * ordinary
 
 
+# ---- memory ----
+@pytest.mark.parametrize(
+    "make_net",
+    [
+        lambda: sm.MLP([3_000_000, 3_000_000, 2]),
+        lambda: sm.MLP([1_000_000, 1_000_000, 2], density=1.9e-3),
+        lambda: sm.MLP([1_000_000, 1_000_000, 2], sm.SmallWorld(2e-3, rewire=0.1), dtype="float64"),
+    ],
+)
+def test_memory_is_asked_for_before_it_is_taken(make_net, monkeypatch):
+    monkeypatch.setattr("sparsemlp.available_memory.available_memory", lambda: 10**9)
+    with pytest.raises(MemoryError, match=r"This network needs about .* GB of memory; 1 GB are available. A density of .* would fit"):
+        make_net()
+
+
+def test_the_density_that_would_fit_does(monkeypatch):
+    monkeypatch.setattr("sparsemlp.available_memory.available_memory", lambda: 10**6)
+    with pytest.raises(MemoryError) as caught:
+        sm.MLP([1000, 1000, 10])
+    density = float(str(caught.value).split("density=")[1].rstrip(")."))
+    assert 0.001 < sm.MLP([1000, 1000, 10], density=density).density < 0.1
+
+
 # ---- interruption ----
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot signal its own thread")
 def test_interrupts_leave_a_valid_network(problem):
