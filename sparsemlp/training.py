@@ -1,10 +1,6 @@
 """`Trainer`: the loop that trains a network, its topology included."""
 
-import contextlib
-import math
 import os
-import sys
-import threading
 import time
 
 import numpy as np
@@ -12,27 +8,25 @@ import numpy as np
 from . import checks
 from .augmented_rows import AugmentedRows
 from .callbacks import Callback
-from .data import Rows, Targets, check_index_targets, check_sample_weight
+from .data import Rows, Targets, check_sample_weight
 from .datasets import Augmentation
-from .errors import NonFiniteError
 from .history import History
 from .losses import get_loss
 from .network import OUTPUTS, Network
-from .optimizers import RULES, SGD, Optimizer
-from .plan import Plan
+from .optimizers import SGD, Optimizer
 from .policies.base import LayerView, Policy, Progress
 from .policies.static import Static
-from .randomness import key, step_key, stream
+from .progress import compiling_notice, progress_bar
+from .randomness import key, stream
 from .schedules import as_schedule
+from .step import Steps
 from .threads import engine
 from .topology.change import apply_change
 
 N_HYPER = 9
-L2, DECAY = 4, 5  # positions of weight decay in the hyperparameters: biases are not decayed
-NOTICE_AFTER = 2.0  # seconds that a first step may take before a line says that kernels are being compiled
 
 
-class Trainer:
+class Trainer(Steps):
     """Trains a network with an optimizer, a loss and a policy that changes the topology.
 
     Parameters
@@ -87,166 +81,6 @@ class Trainer:
         self._needs_gradient = bool(self.policy.needs & {"gradient", "accumulated_gradient"})
         self._acts_on_steps = type(self.policy).on_step is not Policy.on_step
 
-    # ---- one step ----
-    def _plan(self, n, capacity):
-        """The training plan for a batch of n samples, with buffers for `capacity`."""
-        if capacity != self._capacity:
-            self._plans, self._capacity = {}, capacity
-        plan = self._plans.get(n)
-        if plan is not None and plan.fits(self.network):
-            return plan
-        for layer in self.network.layers:
-            layer.allocate_state(self.optimizer.n_state)
-        full = self._plans.get(capacity)
-        if full is None or not full.fits(self.network):
-            self._plans.clear()
-            full = self._plans[capacity] = self._new_plan(capacity, capacity, None)
-        if n != capacity:
-            self._plans[n] = self._new_plan(n, capacity, full)
-        return self._plans[n]
-
-    def _new_plan(self, n, capacity, share):
-        net = self.network
-        activation = self.loss.output_activation(net.output)
-        plan = Plan(net, n, capacity, output_activation=activation, training=True, share=share)
-        hypers = self._hyper, self._bias_hyper
-        if self._needs_gradient:
-            plan.grads = share.grads if share else _gradient_buffers(net)
-            plan.backward = plan.backward_calls(net, RULES["gradient"], *hypers, plan.grads) + self._update_calls(plan)
-        else:
-            plan.backward = plan.backward_calls(net, self.optimizer.rule, *hypers)
-        return plan
-
-    def _update_calls(self, plan):
-        """The optimizer's update from stored gradients, for policies that look at them."""
-        from .kernels import update
-
-        kernel = update.update_all if plan.context.n_threads > 1 else update.update_all_serial
-        rule, calls = self.optimizer.rule, []
-        for layer, (dw, db) in zip(self.network.layers, plan.grads, strict=True):
-            start = (plan.context.w, plan.context.n_threads)
-            calls.append((kernel, (*start, layer.weights.data, dw[0], layer.weights.state, rule, self._hyper)))
-            calls.append((kernel, (*start, layer.bias, db[0], layer.bias_state, rule, self._bias_hyper)))
-        return calls
-
-    def _forward(self, plan, source, rows, values, weights):
-        """Fill the plan's activations and output gradient; returns the loss."""
-        source.fill(plan, rows)
-        for layer, ints in plan.dropouts:
-            ints[2] = step_key(self._dropout_key, self.step, layer)
-        if weights is not None:
-            np.take(weights, rows, out=plan.weights64, mode="clip")
-            total = plan.weights64.sum()
-            np.multiply(plan.weights64, 1 / total if total > 0 else 0.0, out=plan.scale, casting="same_kind")
-        for function, args in plan.forward:
-            function(*args)
-        kernel, args = self.loss.call(plan, values, rows, self.network.output)
-        kernel(*args)
-        loss = float(plan.stats[0])
-        if not math.isfinite(loss):
-            raise self._not_finite(plan, loss)
-        return loss
-
-    def _run_step(self, plan, source, rows, values, weights, lr):
-        loss = self._forward(plan, source, rows, values, weights)
-        self.step += 1
-        hyper = self.optimizer.hyper(lr, self.step)
-        self._hyper[:] = hyper
-        self._bias_hyper[:] = hyper
-        self._bias_hyper[L2], self._bias_hyper[DECAY] = 0, 1
-        for function, args in plan.backward:
-            function(*args)
-        return loss
-
-    def train_step(self, X, y, sample_weight=None):
-        """One optimizer step on one batch; no topology change.
-
-        Parameters
-        ----------
-        X : array or scipy sparse matrix [n_batch, n_in]
-            Only shape and dtype are checked.
-        y : integer[n_batch] class indices (softmax), or float[n_batch, n_out]
-        sample_weight : float[n_batch], optional
-
-        Returns
-        -------
-        float
-            The batch's loss before the step.
-
-        Raises
-        ------
-        NonFiniteError
-            The loss is NaN or infinite; the weights are as they were.
-        """
-        net = self.network
-        source = Rows(X, net.n_in, finite=False)
-        n = len(source)
-        if net.output == "softmax":
-            values = check_index_targets(y, n, net.n_out)
-        else:
-            y = np.asarray(y, net.dtype)
-            if y.ndim not in (1, 2) or len(y) != n:
-                raise ValueError(f"y must have one entry for each of the {n} rows of X; got shape {y.shape}.")
-            values = np.ascontiguousarray(y.reshape(n, -1))
-            if values.shape[1] != net.n_out:
-                raise ValueError(f"y must have {net.n_out} columns, the network's outputs; got {values.shape[1]}.")
-        weights = check_sample_weight(sample_weight, n)
-        with engine():
-            plan = self._plan(n, n)
-            if weights is None:
-                plan.uniform_scale()
-            lr = self.lr if not callable(self.lr) else as_schedule(self.lr)(self.epoch, max(self.n_epochs, 1))
-            return self._run_step(plan, source, plan.rows, values, weights, lr)
-
-    def gradients(self, X, y, sample_weight=None):
-        """Gradients of the loss on one batch, without a step; dropout as the next step would draw it.
-
-        Returns
-        -------
-        loss : float
-        gradients : list of (float[connections], float[n_out])
-            By layer: of the stored connections, in CSR order (row-major for dense layers), and of the biases.
-        """
-        net = self.network
-        loss = self.loss
-        source = Rows(X, net.n_in)
-        targets = Targets(y, len(source), net, loss)
-        weights = check_sample_weight(sample_weight, len(source))
-        with engine():
-            plan = self._plan(len(source), len(source))
-            if weights is None:
-                plan.uniform_scale()
-            value = self._forward(plan, source, plan.rows, targets.values, weights)
-            grads = _gradient_buffers(net)
-            for function, args in plan.backward_calls(net, RULES["gradient"], self._hyper, self._bias_hyper, grads):
-                function(*args)
-        return value, [(dw[0], db[0]) for dw, db in grads]
-
-    def _not_finite(self, plan, loss):
-        where = "the loss itself"
-        for k, layer in enumerate(self.network.layers):
-            if not (np.isfinite(layer.weights.data).all() and np.isfinite(layer.bias).all()):
-                where = f"the weights of layer {k}"
-                break
-            if not np.isfinite(plan.activations[k + 1]).all():
-                where = f"the outputs of layer {k}"
-                break
-        return NonFiniteError(
-            f"The loss became {loss} in epoch {self.epoch}, step {self.step}; the first non-finite numbers are in {where}. "
-            "The weights are those before this step. A lower learning rate or inputs of unit scale usually mend it."
-        )
-
-    def _check_finite(self, epoch):
-        """The loss of a step tells of the steps before it: this tells of an epoch's last one, and of what a ReLU hides."""
-        for k, layer in enumerate(self.network.layers):
-            arrays = layer.weights.data, layer.weights.state, layer.bias, layer.bias_state
-            if not all(np.isfinite(a).all() for a in arrays):
-                raise NonFiniteError(
-                    f"Weights or optimizer state of layer {k} became NaN or infinite in epoch {epoch}, by step {self.step - 1}, "
-                    "while the loss was still finite. A lower learning rate or inputs of unit scale usually mend it."
-                )
-
-    # ---- the run ----
     def fit(
         self,
         X,
@@ -333,7 +167,7 @@ class Trainer:
             self.policy_states = [
                 self.policy.start(self._view(k), stream(net.seed, "policy", self.n_fits, 0, k)) for k in range(len(net.layers))
             ]
-        bar = _progress_bar(progress, epochs * n_steps, self.epoch * n_steps)
+        bar = progress_bar(progress, epochs * n_steps, self.epoch * n_steps)
         self._call("on_fit_begin", self)
         try:
             with bar:
@@ -409,7 +243,7 @@ class Trainer:
         start = time.perf_counter()
         for s in range(n_steps):
             rows = order[s * batch_size : (s + 1) * batch_size]
-            with engine(), _notice(self.step == 0):
+            with engine(), compiling_notice(self.step == 0):
                 plan = self._plan(rows.size, capacity)
                 if not constant_lr:
                     now = lr(epoch + s / n_steps, epochs)
@@ -449,48 +283,3 @@ class Trainer:
         record["connections"] = [layer.weights.n_connections for layer in layers]
         record["density"] = [layer.weights.density for layer in layers]
         record["bytes"] = sum(sum(layer.nbytes().values()) for layer in layers)
-
-
-def _gradient_buffers(network):
-    """[(float[1, connections], float[1, n_out])] by layer, where the rule GRADIENT writes."""
-    return [
-        (np.zeros((1, layer.weights.n_connections), network.dtype), np.zeros((1, layer.n_out), network.dtype)) for layer in network.layers
-    ]
-
-
-@contextlib.contextmanager
-def _notice(first):
-    """Say so on standard error if a first step takes long: kernels are compiled once and kept on disk."""
-    if not first:
-        yield
-        return
-    text = "sparsemlp: compiling kernels for this machine; the next run finds them on disk\n"
-    timer = threading.Timer(NOTICE_AFTER, lambda: sys.stderr.write(text))
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-
-
-class _NoBar(contextlib.nullcontext):
-    def update(self, n):
-        pass
-
-    def show(self, record):
-        pass
-
-
-def _progress_bar(progress, total, initial):
-    """A tqdm bar over all steps of the run, or an object that shows nothing."""
-    if not progress:
-        return _NoBar()
-    from tqdm import tqdm
-
-    class Bar(tqdm):
-        def show(self, record):
-            names = {"loss": "loss", "val_accuracy": "val acc", "accuracy": "acc"}
-            self.set_postfix({short: f"{record[k]:.4f}" for k, short in names.items() if k in record}, refresh=False)
-
-    return Bar(total=total, initial=initial, unit="step", dynamic_ncols=True, file=sys.stderr)
