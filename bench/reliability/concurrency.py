@@ -171,9 +171,9 @@ NEEDS = {"joblib_processes": "joblib", "joblib_threads": "joblib", "forked_child
 
 def available(layer):
     """Whether numba can use this threading layer here."""
-    code = "import numba\n@numba.njit(parallel=True)\ndef f():\n    for i in numba.prange(3): pass\nf()"
-    env = {**os.environ, "NUMBA_THREADING_LAYER": layer}
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, env=env).returncode == 0
+    code = "import concurrency; concurrency.other_parallel()(10); import numba; print(numba.threading_layer())"
+    env = {**os.environ, "NUMBA_THREADING_LAYER": layer, "NUMBA_NUM_THREADS": "2", "PYTHONPATH": os.path.dirname(os.path.abspath(__file__))}
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env).stdout.strip() == layer
 
 
 def missing(name):
