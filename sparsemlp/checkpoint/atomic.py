@@ -36,9 +36,9 @@ def replacing(path):
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
     try:
         mode = _mode_of(path)
-        file = os.fdopen(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666), "w+b")
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
         try:
-            with file:
+            with os.fdopen(os.open(temporary, flags, 0o666), "w+b") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
