@@ -10,6 +10,7 @@ from .layers import Linear
 from .network import MLP, Network
 from .optimizers import SGD, Adam, AdamW, RMSprop
 from .policies import SET, Policy, Static
+from .reports.memory import MemoryReport, memory_report
 from .schedules import (
     Annealed,
     Constant,

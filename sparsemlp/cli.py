@@ -4,9 +4,9 @@ import argparse
 import sys
 
 from . import __version__
-from .commands import data, reproduce, train
+from .commands import data, memory, reproduce, train
 
-COMMANDS = {"train": train, "data": data, "reproduce": reproduce}
+COMMANDS = {"train": train, "data": data, "memory": memory, "reproduce": reproduce}
 
 
 def parser():

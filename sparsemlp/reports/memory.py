@@ -1,0 +1,105 @@
+"""What a net weighs: bytes by layer and purpose, counted from the arrays that exist."""
+
+from dataclasses import dataclass
+
+PURPOSES = ("values", "indices", "transposed_index", "optimizer_state", "bias")
+BUFFERS = ("activations", "gradients", "scratch")
+
+
+@dataclass(frozen=True)
+class MemoryReport:
+    """Bytes of a network and, if it is being trained, of its training buffers.
+
+    Attributes
+    ----------
+    layers : tuple of dict
+        By layer: "shape", "connections", and bytes of values, indices (by input unit), transposed_index (by output unit),
+        optimizer_state, bias (with its state).
+    buffers : dict
+        Bytes of activations, gradients and scratch of the largest training batch so far; all 0 before the first step.
+    """
+
+    layers: tuple
+    buffers: dict
+
+    @property
+    def connections(self):
+        return sum(row["connections"] for row in self.layers)
+
+    @property
+    def total(self):
+        """Bytes of everything."""
+        return self.weights + sum(self.buffers.values())
+
+    @property
+    def weights(self):
+        """Bytes of values, indices, optimizer state and biases."""
+        return sum(row[p] for row in self.layers for p in PURPOSES)
+
+    @property
+    def bytes_per_connection(self):
+        """Values, indices and optimizer state over connections, arrays of the size of the units (biases, row pointers) apart."""
+        per_connection = 0
+        for row in self.layers:
+            units = 0 if row["dense"] else 4 * (row["shape"][0] + 1 + row["shape"][1] + 1)
+            per_connection += sum(row[p] for p in PURPOSES if p != "bias") - units
+        return per_connection / max(self.connections, 1)
+
+    @property
+    def inference(self):
+        """Bytes that prediction needs of the layers: values, the index by output unit with the row pointers' share, biases."""
+        return sum(row["values"] + row["transposed_index"] + row["bias_values"] for row in self.layers)
+
+    def to_dict(self):
+        """Everything as numbers, for JSON."""
+        return {
+            "layers": [dict(row) for row in self.layers],
+            "buffers": dict(self.buffers),
+            "total": self.total,
+            "connections": self.connections,
+            "bytes_per_connection": self.bytes_per_connection,
+        }
+
+    def __str__(self):
+        head = f"{'layer':>5}  {'shape':>15}  {'connections':>13}" + "".join(f"  {p.replace('_', ' '):>16}" for p in PURPOSES)
+        lines = [head]
+        for k, row in enumerate(self.layers):
+            shape = f"{row['shape'][0]} x {row['shape'][1]}"
+            lines.append(f"{k:>5}  {shape:>15}  {row['connections']:>13,}" + "".join(f"  {row[p]:>16,}" for p in PURPOSES))
+        lines += [f"{name:>20}  {size:>15,} bytes" for name, size in self.buffers.items()]
+        lines.append(f"{'total':>20}  {self.total:>15,} bytes; {self.bytes_per_connection:.1f} per connection")
+        return "\n".join(lines)
+
+
+def memory_report(what):
+    """The bytes that a network or a trainer holds.
+
+    Parameters
+    ----------
+    what : Network or Trainer
+        A trainer's report includes its buffers.
+
+    Returns
+    -------
+    MemoryReport
+
+    Examples
+    --------
+    >>> import numpy as np, sparsemlp as sm
+    >>> net = sm.MLP([100, 200, 10], topology=sm.ErdosRenyi(epsilon=5), seed=0)
+    >>> trainer = sm.Trainer(net, optimizer=sm.SGD(lr=0.1, momentum=0.9))
+    >>> loss = trainer.train_step(np.zeros((8, 100)), np.zeros(8, int))
+    >>> memory_report(trainer).bytes_per_connection
+    20.0
+    """
+    network = getattr(what, "network", what)
+    layers = []
+    for layer in network.layers:
+        sizes = layer.nbytes()
+        row = {"shape": layer.weights.shape, "dense": layer.weights.is_dense, "connections": layer.weights.n_connections}
+        layers.append({**row, **{p: sizes[p] for p in PURPOSES}, "bias_values": layer.bias.nbytes})
+    plans = getattr(what, "_plans", {}) if network is not what else {}
+    buffers = dict.fromkeys(BUFFERS, 0)
+    if plans:
+        buffers.update(max((p.nbytes() for p in plans.values()), key=lambda b: sum(b.values())))
+    return MemoryReport(tuple(layers), buffers)
