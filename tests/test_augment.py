@@ -70,7 +70,7 @@ def test_rows_are_those_of_the_naive_twin(seed, shape, stored, dtype, limits):
     samples, key = rng.integers(0, 7, 5), int(rng.integers(0, 2**63))
     out = kernel_rows(X, samples, key, limits, shape, mean, scale, dtype)
     wanted = naive.augment_rows(X, samples, key, limits, shape, mean, scale)
-    np.testing.assert_allclose(out, wanted, atol=2e-5 if dtype == np.float32 else 1e-10)
+    np.testing.assert_allclose(out, wanted, atol=2e-4 if dtype == np.float32 else 1e-10)
 
 
 def test_without_moves_it_is_the_standardizer_bit_for_bit():

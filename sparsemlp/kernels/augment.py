@@ -44,25 +44,32 @@ def draw_map(key, sample, limits, height, width, m):
 
 
 @njit(**INNER)
+def _warp_channel(image, m, height, width, out):
+    real = image.dtype.type
+    zero, last_row, last_col = real(0), real(height - 1), real(width - 1)
+    across, along, w = real(m[1]), real(m[4]), np.int32(width)
+    for i in range(height):
+        row0, col0 = real(m[0] * i + m[2]), real(m[3] * i + m[5])
+        o = U(i * width)
+        for j in range(width):
+            row = min(max(row0 + across * real(j), zero), last_row)
+            col = min(max(col0 + along * real(j), zero), last_col)
+            r, k = np.int32(row), np.int32(col)
+            down, right = row - real(r), col - real(k)
+            p = U(r * w + k)
+            q = p + U(w) * U(row < last_row)
+            beside = U(col < last_col)
+            upper = image[p] + right * (image[p + beside] - image[p])  # a pixel hit exactly comes out exactly
+            lower = image[q] + right * (image[q + beside] - image[q])
+            out[o + U(j)] = upper + down * (lower - upper)
+
+
+@njit(**INNER)
 def warp(image, m, channels, height, width, out):
     """out[c, i, j] = image[c] at the map of (i, j): bilinear, the nearest pixel beyond the edge."""
-    real = image.dtype.type
-    size = U(height * width)
-    for i in range(height):
-        row0, col0 = m[0] * i + m[2], m[3] * i + m[5]
-        for j in range(width):
-            row = min(max(row0 + m[1] * j, 0.0), height - 1.0)
-            col = min(max(col0 + m[4] * j, 0.0), width - 1.0)
-            r, k = np.int64(row), np.int64(col)
-            down, right = real(row - r), real(col - k)
-            o = U(r * width + k)
-            below, beside = U(width * (r < height - 1)), U(k < width - 1)
-            for c in range(U(channels)):
-                p = c * size + o
-                q = p + below
-                upper = image[p] + right * (image[p + beside] - image[p])  # a pixel hit exactly comes out exactly
-                lower = image[q] + right * (image[q + beside] - image[q])
-                out[c * size + U(i * width + j)] = upper + down * (lower - upper)
+    size = height * width
+    for c in range(channels):  # outermost: a loop over one channel in each pixel would double the time
+        _warp_channel(image[c * size : (c + 1) * size], m, height, width, out[c * size : (c + 1) * size])
 
 
 @njit(**INNER)
