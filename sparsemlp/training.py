@@ -78,7 +78,11 @@ class Trainer(Steps):
         self._hyper, self._bias_hyper = (np.zeros(N_HYPER, network.dtype) for _ in range(2))
         self._dropout_key = key(network.seed, "dropout")
         self._plans, self._capacity = {}, None
-        self._needs_gradient = bool(self.policy.needs & {"gradient", "accumulated_gradient"})
+        if not self.policy.needs <= {"gradient"}:
+            raise ValueError(
+                f"A policy may need 'gradient', which the trainer provides; {type(self.policy).__name__} needs {set(self.policy.needs)}."
+            )
+        self._needs_gradient = bool(self.policy.needs)
         self._acts_on_steps = type(self.policy).on_step is not Policy.on_step
 
     def fit(
