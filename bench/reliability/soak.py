@@ -11,6 +11,7 @@ import numpy as np
 from common import Clock, optimizers, options, policies, report, rss
 
 FLAT = 24 * 2**20  # bytes that resident memory may grow after the first quarter of the soak
+OVERFLOW = 1e37  # numbers above it may overflow in a float32 sum
 
 
 def activate(name, z):
@@ -75,14 +76,21 @@ class Reference:
             ref["S"][:, ~mask] = 0
             ref["mask"] = mask
 
-    def step(self, X, y):
-        """One optimizer step; the trainer's counters say which."""
+    def forward(self, X):
+        """Inputs and the outputs of each layer."""
         ys = [X.astype(np.float64)]
         for ref in self.layers:
             ys.append(activate(ref["f"], ys[-1] @ ref["W"] + ref["b"]))
+        return ys
+
+    def step(self, X, y):
+        """One optimizer step; the trainer's counters say which."""
+        ys = self.forward(X)
         z = ys[-1] - ys[-1].max(axis=1, keepdims=True)
-        p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
-        loss = -np.log(p[np.arange(len(y)), y]).mean()
+        total = np.exp(z).sum(axis=1, keepdims=True)
+        p = np.exp(z) / total
+        most = 87 if self.trainer.network.dtype == np.float32 else 708  # the kernel's exp ends there, so a sample's loss does too
+        loss = np.minimum(np.log(total[:, 0]) - z[np.arange(len(y)), y], most).mean()
         p[np.arange(len(y)), y] -= 1
         delta = p / len(y)
         for k in range(len(self.layers) - 1, -1, -1):
@@ -143,7 +151,7 @@ def positions(w):
 
 
 def one_run(rng, whole):
-    """One random net, policy and optimizer for some epochs; (largest error, evolutions, steps, words)."""
+    """One random net, policy and optimizer for some epochs; (largest error, epochs, steps, whether it exploded, words)."""
     import sparsemlp as sm
 
     sizes = [int(n) for n in rng.integers(2, [40, 90, 90, 8])][: rng.integers(2, 4)] + [int(rng.integers(2, 8))]
@@ -160,9 +168,14 @@ def one_run(rng, whole):
     y = rng.integers(0, sizes[-1], n)
     trainer = sm.Trainer(net, optimizer, policy=policy, debug=True)
     follower = Follow(trainer, X, y, batch, whole)
-    trainer.fit(X, y, epochs=epochs, batch_size=batch, shuffle=False)
+    try:
+        with np.errstate(over="ignore"):
+            trainer.fit(X, y, epochs=epochs, batch_size=batch, shuffle=False)
+    except FloatingPointError:
+        if not follower.exploded:  # a fault of ours: the reference has no number that float32 could not hold
+            follower.worst = np.inf
     words = f"{policy_name}, {optimizer_name}, {activation}, {sizes}, batch {batch} of {n}, {epochs} epochs, {net.dtype}"
-    return follower.worst, epochs - 1, trainer.step, words
+    return follower.worst, trainer.epoch, trainer.step, follower.exploded, words
 
 
 def pick(rng, table):
@@ -175,14 +188,18 @@ class Follow:
 
     def __init__(self, trainer, X, y, batch, whole):
         self.trainer, self.X, self.y, self.batch, self.whole = trainer, X, y, batch, whole
-        self.reference, self.worst, self.done = Reference(trainer), 0.0, 0
+        self.reference, self.worst, self.exploded = Reference(trainer), 0.0, False
         self._step, self._evolve = trainer._run_step, trainer._change
         trainer._run_step, trainer._change = self.step, self.change
 
     def step(self, plan, source, rows, values, weights, lr):
         if not self.whole:
             self.reference.load()
-        loss = self._step(plan, source, rows, values, weights, lr)
+        try:
+            loss = self._step(plan, source, rows, values, weights, lr)
+        except FloatingPointError:
+            self.exploded = max(np.abs(a).max() for a in self.reference.forward(self.X[rows])) > OVERFLOW
+            raise
         self.trainer.rate = lr
         want = self.reference.step(self.X[rows], self.y[rows])
         self.worst = max(self.worst, self.reference.error(), abs(loss - want) / max(abs(want), 1e-3))
@@ -199,13 +216,13 @@ def main():
     args = options(__doc__, minutes=60)
     clock, rng = Clock(), np.random.default_rng(args.seed)
     seconds = 12 if args.quick else 60 * args.minutes
-    start, failures, worst, counts, memory = time.perf_counter(), [], {"float64": 0.0, "float32": 0.0}, np.zeros(3, np.int64), []
+    start, failures, worst, counts, memory = time.perf_counter(), [], {"float64": 0.0, "float32": 0.0}, np.zeros(4, np.int64), []
     while (now := time.perf_counter() - start) < seconds:
         whole = bool(rng.integers(2))
-        error, evolutions, steps, words = one_run(rng, whole)
+        error, epochs, steps, exploded, words = one_run(rng, whole)
         dtype, limit = ("float64", 1e-7) if whole else ("float32", 2e-4)
         worst[dtype] = max(worst[dtype], error)
-        counts += (1, evolutions, steps)
+        counts += (1, max(0, epochs - 1), steps, exploded)
         if not error < limit:
             failures.append(f"run {counts[0]}: error {error:.3g}: {words}")
         if counts[0] % 10 == 0:
@@ -215,11 +232,11 @@ def main():
     growth = later[-1] - later[0] if len(later) > 1 else 0
     if growth > FLAT and not args.quick:
         failures.append(f"resident memory grew by {growth} bytes")
-    runs, evolutions, steps = counts.tolist()
-    numbers = {"runs": runs, "evolutions": evolutions, "steps": steps, "worst_relative_error": worst, "rss_growth_bytes": growth}
-    report(
-        args, "soak", not failures and runs > 0, **numbers, memory=memory[:: max(1, len(memory) // 50)], failures=failures, seconds=clock()
-    )
+    runs, evolutions, steps, exploded = counts.tolist()
+    numbers = {"runs": runs, "evolutions": evolutions, "steps": steps, "exploded_as_the_reference": exploded}
+    numbers |= {"worst_relative_error": worst, "rss_growth_bytes": growth}
+    memory = memory[:: max(1, len(memory) // 50)]
+    report(args, "soak", not failures and runs > 0, **numbers, memory=memory, failures=failures, seconds=clock())
 
 
 if __name__ == "__main__":
