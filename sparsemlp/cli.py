@@ -28,7 +28,7 @@ def main(argv=None):
     args = parser().parse_args(argv)
     try:
         return COMMANDS[args.command].run(args) or 0
-    except (ValueError, TypeError, OSError, FloatingPointError, MemoryError) as error:
+    except (ValueError, OSError, FloatingPointError, MemoryError) as error:
         sys.stderr.write(f"sparsemlp {args.command}: {error}\n")
         return 2
     except KeyboardInterrupt:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 
 import sparsemlp as sm
 from sparsemlp.cli import COMMANDS, main
+from sparsemlp.reports.comparison import remarks
 
 SMALL = ["train", "--net", "64-30-10", "--epochs", "2", "--quiet"]
 
@@ -27,10 +29,13 @@ def test_train_writes_what_it_says(tmp_path, capsys):
     out = tmp_path / "run"
     assert main([*SMALL, "--epsilon", "5", "--validation", "0.1", "--out", str(out), "--json", str(tmp_path / "r.json")]) == 0
     shown = capsys.readouterr().out
-    assert "dense/sparse" in shown and "test accuracy" in shown
+    assert "dense / sparse" in shown and "test accuracy" in shown
     found = json.loads((tmp_path / "r.json").read_text())
-    assert found["settings"]["epsilon"] == 5 and found["settings"]["seed"] == 0 and found["machine"]["numba"]
+    assert found["settings"]["epsilon"] == 5 and found["settings"]["seed"] == 0 and found["settings"]["lr"] == 0.03
+    assert found["machine"]["numba"] and found["machine"]["threads"] and found["sizes"] == [64, 30, 10] and found["finished"]
+    assert json.loads((out / "results.json").read_text()) == found
     for arm in ("sparse", "dense"):
+        assert 0 < found["arms"][arm]["test_accuracy"] <= 1 and found["arms"][arm]["epochs"] == 2
         assert len(found["arms"][arm]["history"]) == 2 and "val_accuracy" in found["arms"][arm]["history"][0]
         assert isinstance(sm.load(out / f"{arm}.sparsemlp"), sm.Trainer)
     assert found["arms"]["dense"]["connections"] == 64 * 30 + 30 * 10 > found["arms"]["sparse"]["connections"]
@@ -46,6 +51,72 @@ def test_resume_gives_the_bits_of_an_uninterrupted_run(tmp_path):
     assert all((x.weights.data == y.weights.data).all() for x, y in zip(a.layers, b.layers, strict=True))
 
 
+def test_nothing_unfinished_is_replaced_unasked(tmp_path, capsys, monkeypatch):
+    small = [*SMALL, "--arms", "sparse", "--out", str(tmp_path)]
+    real, ended = sm.Trainer.fit, []
+
+    def interrupted(trainer, X, y, epochs, *args, **kwargs):
+        real(trainer, X, y, 1, *args, **kwargs)
+        ended.append(trainer.epoch)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sm.Trainer, "fit", interrupted)
+    assert main(small) == 130
+    monkeypatch.undo()
+    assert ended == [1] and "--resume" in capsys.readouterr().err
+    assert main(small) == 2
+    assert "unfinished run (sparse 1 of 1 epochs). Go on with --resume" in capsys.readouterr().err
+    assert main([*small, "--resume", "--lr", "0.5"]) == 2
+    assert "--lr was 0.03, now 0.5" in capsys.readouterr().err
+    assert sm.load(tmp_path / "sparse.sparsemlp").epoch == 1  # none of this touched it
+    assert main([*small, "--resume"]) == 0
+    assert sm.load(tmp_path / "sparse.sparsemlp").epoch == 2
+    assert main(small) == 0  # a finished run is replaced
+    monkeypatch.setattr(sm.Trainer, "fit", interrupted)
+    assert main(small) == 130
+    monkeypatch.undo()
+    assert main([*small, "--overwrite"]) == 0
+
+
+def test_interrupted_before_the_first_epoch_ends(tmp_path, capsys, monkeypatch):
+    small = [*SMALL, "--out", str(tmp_path)]
+    assert main(small) == 0  # what it leaves must not pass for the next run's
+
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sm.Trainer, "fit", interrupted)
+    assert main(small) == 130
+    monkeypatch.undo()
+    assert "sparse keeps 0 of 2 epochs" in capsys.readouterr().err
+    assert isinstance(sm.load(tmp_path / "sparse.sparsemlp"), sm.Network) and not (tmp_path / "dense.sparsemlp").exists()
+    found = json.loads((tmp_path / "results.json").read_text())
+    assert not found["finished"] and found["arms"]["sparse"]["seconds_per_epoch"] is None
+    assert main(small) == 0  # nothing was learned that could be lost
+
+
+def test_test_data_is_looked_at_once(tmp_path, monkeypatch):
+    seen, real = [], sm.Network.score
+    monkeypatch.setattr(sm.Network, "score", lambda net, X, y: seen.append(len(X)) or real(net, X, y))
+    main([*SMALL, "--validation", "0.2", "--out", str(tmp_path)])
+    assert seen == [360, 360]  # by each net, after its last epoch
+
+
+def test_only_the_rows_trained_on_decide_the_standardisation(tmp_path, monkeypatch):
+    seen, real = [], sm.datasets.Standardizer.fit
+    monkeypatch.setattr(sm.datasets.Standardizer, "fit", lambda X: seen.append(len(X)) or real(X))
+    main([*SMALL, "--validation", "0.2", "--arms", "sparse", "--out", str(tmp_path)])
+    assert seen == [1437 - round(0.2 * 1437)]
+
+
+def test_remarks_say_when_times_mean_little():
+    arms = {"sparse": {"seconds_per_epoch": 2.0}, "dense": {"seconds_per_epoch": 1.0}}
+    quiet, busy = remarks(arms, 360, 0.1, 4), remarks(arms, 360, 3.0, 4)
+    assert "one row is 0.28 points" in quiet[0] and "no less time" in quiet[1] and len(quiet) == 2
+    assert "busy" in busy[2] and "load 3.0 on 4" in busy[2]
+    assert len(remarks({"sparse": {"seconds_per_epoch": None}}, 360, None, 4)) == 1
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -56,6 +127,12 @@ def test_resume_gives_the_bits_of_an_uninterrupted_run(tmp_path):
         (["--density", "1.5", "--arms", "sparse"], "density must be in (0, 1]; got 1.5"),
         (["--data-dir", "nowhere", "--dataset", "madelon"], "nowhere"),
         (["--validation", "1"], "--validation must be in [0, 1)"),
+        (["--epochs", "0"], "--epochs must be a whole number at least 1; got 0"),
+        (["--epsilon", "3", "--density", "0.1"], "exactly one of epsilon and density"),
+        (["--momentum", "0.5", "--optimizer", "adam"], "--momentum is read by --optimizer sgd only"),
+        (["--by", "sign", "--policy", "static"], "--by is read by --policy set only"),
+        (["--epsilon", "3", "--arms", "dense"], "--epsilon is read by the sparse arm only"),
+        (["--json", "nowhere/r.json"], "--json must be in a folder that exists"),
     ],
 )
 def test_errors_are_one_message_and_exit_code_2(options, words, tmp_path, capsys, monkeypatch):
@@ -64,25 +141,42 @@ def test_errors_are_one_message_and_exit_code_2(options, words, tmp_path, capsys
     assert main([*SMALL, "--out", str(tmp_path / "run"), *options]) == 2
     shown = capsys.readouterr().err
     assert words in shown and "Traceback" not in shown
+    assert not (tmp_path / "run").exists()  # found out before anything was begun
 
 
-def test_data_lists_the_embedded_set(tmp_path, capsys):
+def test_data_says_where_a_set_is_and_which_files_are_missing(tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv("SPARSEMLP_DATA", raising=False)
+    monkeypatch.setattr("pooch.os_cache", lambda name: tmp_path / "cache")
     assert main(["data", "digits", "--json", str(tmp_path / "d.json")]) == 0
-    assert "1,437 + 360 rows" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "1,437 + 360 rows" in shown and "in the package" in shown
     assert json.loads((tmp_path / "d.json").read_text())["digits"]["classes"] == 10
+    assert main(["data", "madelon", "--data-dir", str(tmp_path)]) == 1
+    shown = capsys.readouterr().out
+    assert f"data_dir: {tmp_path}" in shown and "madelon_valid.labels" in shown and "sparsemlp data madelon --download" in shown
+    monkeypatch.setattr("sparsemlp.datasets.names", lambda: ("digits", "madelon"))
+    assert main(["data"]) == 0  # a list, not a demand
+    assert main(["data", "iris"]) == 2
+    assert "NAME must be one of" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(os.name == "nt", reason="SIGINT to a child needs POSIX")
 def test_ctrl_c_keeps_what_was_learned(tmp_path):
     out = tmp_path / "run"
     command = [sys.executable, "-m", "sparsemlp.cli", "train", "--net", "64-30-10", "--epochs", "100000", "--arms", "sparse", "--quiet"]
-    child = subprocess.Popen([*command, "--out", str(out)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    environment = {**os.environ, "PYTHONPATH": str(pathlib.Path(sm.__file__).parents[1])}  # the package under test, wherever it is
+    child = subprocess.Popen(
+        [*command, "--out", str(out)], cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     deadline = time.monotonic() + 120
-    while not (out / "sparse.sparsemlp").exists() and time.monotonic() < deadline:
+    while not (out / "sparse.sparsemlp").exists() and child.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
     child.send_signal(signal.SIGINT)
     shown, errors = child.communicate(timeout=60)
     assert child.returncode == 130
-    assert "sparse keeps what it learned" in errors and "Traceback" not in errors
-    assert "test accuracy" in shown
-    sm.load(out / "sparse.sparsemlp")
+    assert "; --resume goes on from there" in errors and "Traceback" not in errors
+    assert "test accuracy" in shown and (out / "learning-curves.png").exists()
+    found = json.loads((out / "results.json").read_text())
+    kept = sm.load(out / "sparse.sparsemlp")
+    assert kept.epoch == found["arms"]["sparse"]["epochs"] == len(found["arms"]["sparse"]["history"]) >= 1
+    assert found["arms"]["sparse"]["stopped"] == "interrupted" and not found["finished"]

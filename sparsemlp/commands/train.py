@@ -1,111 +1,230 @@
-"""Train a sparse net and the same net dense, side by side, and compare them.
+"""Train a sparse net and the same net dense, one after the other, and compare them.
 
-Without arguments: the embedded digits, no network needed. The test data is used once, after the last epoch. Inputs are standardised with
-the training set's per-pixel mean and deviation. Writes the models, the learning curves and results.json into --out.
+Without arguments: the embedded digits, no network needed. Both nets have the same layers, data, order of batches, loss and optimizer. The
+inputs are standardised with the mean and deviation of the data trained on; the test data is used once, after the last epoch. Ctrl-C ends
+the run and keeps every epoch that had ended. Writes into --out: sparse.sparsemlp and dense.sparsemlp (sparsemlp.load), learning-curves.png
+and results.json.
 """
 
+import contextlib
+import json
+import os
 import pathlib
 import sys
 
 from .. import checks
-from ..callbacks import write_json
-from ..experiments.runs import machine
+from ..callbacks import Callback
 
 HIDDEN = {"mlp-1k": (1000, 1000, 1000), "mlp-4k": (4000, 1000, 4000), "mlp-4k4l": (4000, 2000, 2000, 1000)}
 ARMS = ("sparse", "dense")
+# arguments that a resumed run may change: they say where and how long, not what
+FREE_TO_CHANGE = {"data_dir", "arms", "epochs", "threads", "out", "json", "resume", "overwrite", "quiet"}
 
 
 def add_arguments(parser):
     """The command's arguments."""
     from ..datasets import names
 
-    add = parser.add_argument
-    add("--dataset", default="digits", choices=names())
-    add("--data-dir", help="folder that is searched first for the data set")
-    add("--net", default="mlp-1k", help=f"{', '.join(HIDDEN)}, or all widths such as 784-300-100-10 (default: %(default)s)")
-    add("--arms", default="sparse,dense", help="sparse, dense, or both with a comma (default: %(default)s)")
-    add("--epsilon", type=float, help="Erdős–Rényi: epsilon * (n_in + n_out) connections a layer (default: 20 without --density)")
-    add("--density", type=float, help="in place of --epsilon: connections of the whole sparse net over those of the dense one")
-    add("--policy", default="set", choices=("set", "static"), help="of the sparse net (default: %(default)s)")
-    add("--zeta", type=float, default=0.3, help="fraction that SET replaces between epochs (default: %(default)s)")
-    add("--by", default="sign", choices=("sign", "magnitude"), help="how SET ranks connections (default: %(default)s)")
-    add("--epochs", type=int, default=10)
-    add("--batch-size", type=int, default=100)
-    add("--optimizer", default="sgd", choices=("sgd", "adam", "adamw", "rmsprop"))
-    add("--lr", type=float, help="learning rate (default: 0.03 for sgd, else 0.001)")
-    add("--momentum", type=float, default=0.9, help="of sgd (default: %(default)s)")
-    add("--activation", default="relu", choices=("relu", "leaky_relu", "sigmoid", "tanh"))
-    add("--dropout", type=float, default=0.0, help="after every hidden layer (default: %(default)s)")
-    add("--validation", type=float, default=0.0, metavar="FRACTION", help="of the training data, held out and evaluated after each epoch")
-    add("--threads", type=int, help="default: every usable CPU")
-    add("--seed", type=int, default=0)
-    add("--out", type=pathlib.Path, help="folder (default: sparsemlp-runs/DATASET-NET-POLICY-sSEED)")
-    add("--json", type=pathlib.Path, help="write the results to this file too")
-    add("--resume", action="store_true", help="go on from the checkpoints in --out, to the same bits as an uninterrupted run")
-    add("--quiet", action="store_true", help="no progress bar")
+    def add(group, name, help, **options):
+        shown = "" if options.get("default") is None or "default" in help else " (default: %(default)s)"
+        group.add_argument(name, help=help + shown, **options)
+
+    group = parser.add_argument_group("data")
+    add(group, "--dataset", "what to train on", default="digits", choices=names())
+    add(group, "--data-dir", "folder that is searched first for the data set", metavar="DIR")
+    add(
+        group,
+        "--validation",
+        "share of the training data held out and evaluated after each epoch",
+        type=float,
+        default=0.0,
+        metavar="FRACTION",
+    )
+    group = parser.add_argument_group("net")
+    add(group, "--net", f"{', '.join(HIDDEN)}, or all widths such as 784-300-100-10", default="mlp-1k")
+    add(group, "--arms", "sparse, dense, or both with a comma", default=",".join(ARMS))
+    add(group, "--activation", "of the hidden layers", default="relu", choices=("relu", "leaky_relu", "sigmoid", "tanh"))
+    add(group, "--dropout", "share of each hidden layer's outputs", type=float, default=0.0, metavar="FRACTION")
+    group = parser.add_argument_group("sparsity")
+    add(group, "--epsilon", "Erdős–Rényi: EPSILON * (n_in + n_out) connections a layer (default: 20 without --density)", type=float)
+    add(group, "--density", "in place of --epsilon: connections of the sparse net over those of the dense one", type=float)
+    add(group, "--policy", "how the sparse net's connections change between epochs", default="set", choices=("set", "static"))
+    add(group, "--zeta", "fraction that SET replaces (default: 0.3)", type=float)
+    add(group, "--by", "how SET ranks connections (default: sign)", choices=("sign", "magnitude"))
+    group = parser.add_argument_group("training")
+    add(group, "--epochs", "in total, also with --resume", type=int, default=20, metavar="N")
+    add(group, "--batch-size", "samples a step (default: 32 for digits, else 100)", type=int, metavar="N")
+    add(group, "--optimizer", "the same for both nets", default="sgd", choices=("sgd", "adam", "adamw", "rmsprop"))
+    add(group, "--lr", "learning rate (default: 0.03 for sgd, else 0.001)", type=float)
+    add(group, "--momentum", "of sgd (default: 0.9)", type=float)
+    add(group, "--threads", "of sparse kernels and of BLAS (default: every usable CPU)", type=int, metavar="N")
+    add(group, "--seed", "of everything that is drawn", type=int, default=0)
+    group = parser.add_argument_group("files")
+    add(group, "--out", "folder; a finished run in it is replaced (default: sparsemlp-runs/DATASET-NET-POLICY-sSEED)", type=pathlib.Path)
+    add(group, "--json", "write the results to this file too", type=pathlib.Path, metavar="FILE")
+    add(group, "--resume", "go on from the last whole epoch in --out, to the same bits as an uninterrupted run", action="store_true")
+    add(group, "--overwrite", "replace an unfinished run in --out", action="store_true")
+    add(group, "--quiet", "no progress on standard error", action="store_true")
 
 
 def run(args):
     """Train the arms; returns the exit code."""
     import sparsemlp as sm
 
-    arms = args.arms.split(",")
-    for arm in arms:
-        checks.choice("--arms", arm, ARMS)
-    checks.fraction("--validation", args.validation, open_high=True)
+    from ..callbacks import write_json
+    from ..experiments.runs import machine
+    from ..reports import comparison
+
+    arms = _settle(args)
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     sm.set_num_threads(args.threads)
-    X, y, X_test, y_test = sm.datasets.load(args.dataset, data_dir=args.data_dir)
-    X, X_test = sm.datasets.standardize(X, X_test)
-    X, y, validation = _split(X, y, args.validation, args.seed)
-    sizes = _sizes(args.net, X.shape[1], len(set(y.tolist())))
+    training, validation, (X_test, y_test), sizes = _data(args)
     out = args.out or pathlib.Path("sparsemlp-runs") / f"{args.dataset}-{args.net}-{args.policy}-s{args.seed}"
+    settings = {k: str(v) if isinstance(v, pathlib.Path) else v for k, v in vars(args).items() if k != "command"}
+    trainers = {arm: _trainer(arm, sizes, args) for arm in arms}  # all of them first: a wrong setting costs no training
+    results = {"settings": settings, "sizes": sizes, "machine": {**machine(), "load": load}, "finished": False, "arms": {}}
+    if _limit_blas(args.threads):
+        results["machine"]["blas_threads"] = args.threads
+    elif args.threads and "dense" in arms:
+        sys.stderr.write(
+            "BLAS keeps its own number of threads: install threadpoolctl, or set OPENBLAS_NUM_THREADS, for a fair comparison\n"
+        )
+    files = {arm: out / f"{arm}.sparsemlp" for arm in arms}
+    earlier = _earlier(out, settings, args)
     out.mkdir(parents=True, exist_ok=True)
-    settings = {k: str(v) if isinstance(v, pathlib.Path) else v for k, v in vars(args).items() if k not in ("command", "json")}
-    results = {"settings": settings, "sizes": sizes, "machine": machine(), "arms": {}}
+    write_json(out / "results.json", results)
+    held_out = f", {len(validation[0]):,} held out" if validation else ""
+    print(f"{args.dataset}: {len(training[0]):,} rows to train on{held_out}, {len(X_test):,} to test")
     code = 0
     for arm in arms:
-        trainer = _trainer(arm, sizes, args, out)
-        print(f"{arm}: {trainer.network!r}")
-        trainer.callbacks.append(sm.Checkpoint(out / f"{arm}.sparsemlp"))
+        trainer = earlier.get(arm) or trainers[arm]
+        trainer.callbacks.append(sm.Checkpoint(files[arm]))
+        bar = not args.quiet and sys.stderr.isatty()
+        if not args.quiet and not bar:
+            trainer.callbacks.append(_Lines(arm))
+        print(f"{arm}: {trainer.network!r}" + (f", goes on after epoch {trainer.epoch}" if trainer.epoch else ""), flush=True)
         try:
-            trainer.fit(
-                X,
-                y,
-                epochs=args.epochs,
-                batch_size=args.batch_size,
-                validation_data=validation,
-                progress=not args.quiet,
-                resume=args.resume,
-            )
+            trainer.fit(*training, args.epochs, args.batch_size, validation, progress=bar, resume=args.resume)
         except KeyboardInterrupt:
             code = 130
-            sys.stderr.write(f"interrupted: {arm} keeps what it learned in {trainer.epoch} whole epochs and a part of the next\n")
-        results["arms"][arm] = _result(trainer, X_test, y_test)
+            if files[arm].exists():  # back to the last whole epoch: table, figure and file tell of the same net
+                trainer = sm.load(files[arm])
+                trainer.history.stopped = "interrupted"
+            else:
+                sm.save(files[arm], trainer.network)
+            sys.stderr.write(f"interrupted: {arm} keeps {trainer.epoch} of {args.epochs} epochs; --resume goes on from there\n")
+        results["arms"][arm] = comparison.outcome(trainer, X_test, y_test)
         if code:
-            sm.save(out / f"{arm}.sparsemlp", trainer.network)
             break
-    print("\n" + table(results["arms"]))
-    files = [out / f"{arm}.sparsemlp" for arm in results["arms"]]
+    results["finished"] = not code
+    written = [*(files[arm] for arm in results["arms"]), out / "results.json"]
     write_json(out / "results.json", results)
     if args.json:
         write_json(args.json, results)
+        written.append(args.json)
+    print("\n" + comparison.table(results["arms"]) + "\n")
+    print("\n".join(comparison.remarks(results["arms"], len(X_test), load, sm.threads.available_cpus())))
     if any(r["history"] for r in results["arms"].values()):
         from ..reports.plots import learning_curves
 
-        files.append(learning_curves(results["arms"], out / "learning-curves.png", args.dataset))
-    print("\nwritten: " + ", ".join(map(str, [*files, out / "results.json", *([args.json] if args.json else [])])))
+        written.append(learning_curves(results["arms"], out / "learning-curves.png", f"{args.dataset}, {'-'.join(map(str, sizes))}"))
+    print("Written:" + "".join(f"\n  {path}" for path in written))
     return code
 
 
-def _split(X, y, fraction, seed):
-    """(X, y, (X, y) held out or None), by a seeded draw."""
-    if fraction == 0:
-        return X, y, None
+def _settle(args):
+    """Fill in what depends on other arguments, refuse what nothing would read; returns the arms."""
+    arms = list(dict.fromkeys(args.arms.split(",")))
+    for arm in arms:
+        checks.choice("--arms", arm, ARMS)
+    checks.integer("--epochs", args.epochs, 1)
+    checks.fraction("--validation", args.validation, open_high=True)
+    _only(args, ("momentum",), args.optimizer == "sgd", "--optimizer sgd")
+    _only(args, ("zeta", "by"), args.policy == "set", "--policy set")
+    _only(args, ("epsilon", "density", "zeta", "by"), "sparse" in arms, "the sparse arm")
+    if args.json and not args.json.absolute().parent.is_dir():
+        raise ValueError(f"--json must be in a folder that exists; got {args.json}.")
+    defaults = {"batch_size": 32 if args.dataset == "digits" else 100, "lr": 0.03 if args.optimizer == "sgd" else 0.001}
+    defaults |= {"momentum": 0.9} if args.optimizer == "sgd" else {}
+    defaults |= {"zeta": 0.3, "by": "sign"} if args.policy == "set" else {}
+    defaults |= {"epsilon": 20.0} if args.density is None else {}
+    for name, value in defaults.items():
+        if getattr(args, name) is None:
+            setattr(args, name, value)
+    checks.integer("--batch-size", args.batch_size, 1)
+    return arms
+
+
+def _only(args, names, used, by):
+    for name in names:
+        if getattr(args, name) is not None and not used:
+            raise ValueError(f"--{name} is read by {by} only; leave it out.")
+
+
+def _earlier(out, settings, args):
+    """Trainers to go on with, by arm. Refuses to replace an unfinished run unasked and to resume one with other settings."""
+    import sparsemlp as sm
+
+    try:
+        before = json.loads((out / "results.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    files = {arm: out / f"{arm}.sparsemlp" for arm in ARMS}
+    found = {arm: sm.load(path) for arm, path in files.items() if path.exists()}
+    found = {arm: trainer for arm, trainer in found.items() if isinstance(trainer, sm.Trainer)}  # not what was stopped in its first epoch
+    if args.resume:
+        for name, now in settings.items():
+            was = before["settings"].get(name)
+            if name not in FREE_TO_CHANGE and was != now:
+                raise ValueError(f"--resume goes on with the settings of {out}: --{name.replace('_', '-')} was {was}, now {now}.")
+        return found
+    if found and not before["finished"] and not args.overwrite:
+        epochs = ", ".join(f"{arm} {trainer.epoch} of {trainer.n_epochs} epochs" for arm, trainer in found.items())
+        raise ValueError(f"{out} holds an unfinished run ({epochs}). Go on with --resume, or give --overwrite or another --out.")
+    for path in files.values():
+        path.unlink(missing_ok=True)
+    return {}
+
+
+def _limit_blas(n):
+    """Let BLAS use `n` threads, if it is given; returns whether that could be done."""
+    if n is not None:
+        with contextlib.suppress(ImportError):
+            from threadpoolctl import threadpool_limits
+
+            threadpool_limits(n, user_api="blas")
+            return True
+    return False
+
+
+class _Lines(Callback):
+    """A line an epoch on standard error, for where a progress bar would only fill a log."""
+
+    def __init__(self, arm):
+        self.arm = arm
+
+    def on_epoch_end(self, trainer, record):
+        found = ", ".join(f"{k.replace('_', ' ')} {record[k]:.4f}" for k in ("loss", "accuracy", "val_accuracy") if k in record)
+        sys.stderr.write(f"{self.arm}, epoch {trainer.epoch} of {trainer.n_epochs}: {found}, {record['seconds']:.2f} s\n")
+
+
+def _data(args):
+    """(training, validation or None, test, widths), each pair (X, y) with X standardised by the rows trained on."""
+    from .. import datasets
     from ..randomness import stream
 
-    order = stream(seed, "split").permutation(len(X))
-    n = max(round(fraction * len(X)), 1)
-    return X[order[n:]], y[order[n:]], (X[order[:n]], y[order[:n]])
+    X, y, X_test, y_test = datasets.load(args.dataset, data_dir=args.data_dir)
+    sizes = _sizes(args.net, X.shape[1], len(set(y.tolist())))
+    validation = None
+    if args.validation:
+        order = stream(args.seed, "split").permutation(len(X))
+        n = max(round(args.validation * len(X)), 1)
+        validation = X[order[:n]], y[order[:n]]
+        X, y = X[order[n:]], y[order[n:]]
+    standardizer = datasets.Standardizer.fit(X)
+    if validation:
+        validation = standardizer(validation[0]), validation[1]
+    return (standardizer(X), y), validation, (standardizer(X_test), y_test), sizes
 
 
 def _sizes(net, n_features, n_classes):
@@ -122,69 +241,15 @@ def _sizes(net, n_features, n_classes):
     return sizes
 
 
-def _trainer(arm, sizes, args, out):
+def _trainer(arm, sizes, args):
     import sparsemlp as sm
 
-    if args.resume and (out / f"{arm}.sparsemlp").exists():
-        found = sm.load(out / f"{arm}.sparsemlp")
-        if isinstance(found, sm.Trainer):
-            found.callbacks.clear()
-            return found
     if arm == "dense":
         topology, policy = sm.Dense(), sm.Static()
     else:
-        epsilon = 20 if args.epsilon is None and args.density is None else args.epsilon
-        topology = sm.ErdosRenyi(epsilon=epsilon, density=args.density)
+        topology = sm.ErdosRenyi(epsilon=args.epsilon, density=args.density)
         policy = sm.SET(zeta=args.zeta, by=args.by) if args.policy == "set" else sm.Static()
     net = sm.MLP(sizes, topology=topology, activation=args.activation, dropout=args.dropout, seed=args.seed)
-    if args.optimizer == "sgd":
-        optimizer = sm.SGD(lr=0.03 if args.lr is None else args.lr, momentum=args.momentum)
-    else:
-        kind = {"adam": sm.Adam, "adamw": sm.AdamW, "rmsprop": sm.RMSprop}[args.optimizer]
-        optimizer = kind(lr=0.001 if args.lr is None else args.lr)
-    return sm.Trainer(net, optimizer=optimizer, policy=policy)
-
-
-def _result(trainer, X_test, y_test):
-    import statistics
-
-    net, history = trainer.network, trainer.history
-    return {
-        "test_accuracy": net.score(X_test, y_test),
-        # the first epoch also compiles or loads kernels
-        "seconds_per_epoch": statistics.median(history["seconds"][1:] or history["seconds"]) if len(history) else None,
-        "connections": net.n_connections,
-        "parameters": net.n_parameters,
-        "bytes": sum(sum(layer.nbytes().values()) for layer in net.layers),
-        "stopped": history.stopped,
-        "history": history.records,
-    }
-
-
-def table(arms):
-    """The comparison as text: a row per quantity, a column per arm, and the ratio of dense to sparse.
-
-    Examples
-    --------
-    >>> row = {"test_accuracy": 0.9, "seconds_per_epoch": 2.0, "connections": 1000, "parameters": 1010, "bytes": 20480}
-    >>> print(table({"sparse": row, "dense": {**row, "seconds_per_epoch": 8.0}}))
-                                sparse         dense   dense/sparse
-    test accuracy               0.9000        0.9000         +0.00 points
-    seconds per epoch            2.000         8.000           4.0
-    connections                  1,000         1,000           1.0
-    parameters                   1,010         1,010           1.0
-    KiB, weights+state            20.0          20.0           1.0
-    """
-    rows = [("test accuracy", "test_accuracy", "{:.4f}", 1), ("seconds per epoch", "seconds_per_epoch", "{:.3f}", 1)]
-    rows += [("connections", "connections", "{:,}", 1), ("parameters", "parameters", "{:,}", 1)]
-    rows += [("KiB, weights+state", "bytes", "{:,.1f}", 1024)]
-    both = len(arms) == 2
-    lines = [" " * 20 + "".join(f"{arm:>14}" for arm in arms) + ("   dense/sparse" if both else "")]
-    for label, name, form, unit in rows:
-        values = [r[name] for r in arms.values()]
-        line = f"{label:<20}" + "".join(f"{'-' if v is None else form.format(v / unit if unit > 1 else v):>14}" for v in values)
-        if both and None not in values:
-            sparse, dense = arms["sparse"][name], arms["dense"][name]
-            line += f"{100 * (dense - sparse):>+14.2f} points" if name == "test_accuracy" else f"{dense / sparse:>14.1f}"
-        lines.append(line)
-    return "\n".join(lines)
+    kind = {"sgd": sm.SGD, "adam": sm.Adam, "adamw": sm.AdamW, "rmsprop": sm.RMSprop}[args.optimizer]
+    momentum = {"momentum": args.momentum} if args.optimizer == "sgd" else {}
+    return sm.Trainer(net, optimizer=kind(lr=args.lr, **momentum), policy=policy)

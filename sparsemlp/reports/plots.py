@@ -34,20 +34,23 @@ def learning_curves(arms, path, title):
         if not records:
             continue
         epochs = [r["epoch"] + 1 for r in records]
-        losses.plot(epochs, [r["loss"] for r in records], color=color, label=name)
+        losses.plot(epochs, [r["loss"] for r in records], color=color, marker=".", label=name)
         measured = "val_accuracy" if "val_accuracy" in records[0] else "accuracy"
         kind = "validation" if measured == "val_accuracy" else "training"
         values = [100 * r[measured] for r in records]
-        accuracies.plot(epochs, values, color=color, label=f"{name}, {kind}")
+        accuracies.plot(epochs, values, color=color, marker=".", label=f"{name}, {kind}")
         accuracies.axhline(100 * run["test_accuracy"], color=color, linestyle=":", label=f"{name}, test at the end")
         seconds, total = [], 0.0
         for r in records:
             total += r["seconds"] + r["evolution_seconds"]
             seconds.append(total)
-        times.plot(seconds, values, color=color, label=f"{name}, {kind}")
-    losses.set(xlabel="epoch", ylabel="training loss", title=title)
+        times.plot(seconds, values, color=color, marker=".", label=f"{name}, {kind}")
+    figure.suptitle(title)
+    losses.set(xlabel="epoch", ylabel="training loss", yscale="log")
     accuracies.set(xlabel="epoch", ylabel="accuracy (%)")
     times.set(xlabel="seconds of training", ylabel="accuracy (%)", xscale="log")
+    for axes in (losses, accuracies):
+        axes.xaxis.get_major_locator().set_params(integer=True)
     for axes in (losses, accuracies, times):
         axes.grid(alpha=0.3)
         with contextlib.suppress(IndexError):
