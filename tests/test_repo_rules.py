@@ -1,12 +1,16 @@
 """Rules of the repository that a reader would otherwise have to check by eye."""
 
 import ast
+import inspect
+import os
 import pathlib
 import re
 import subprocess
 import sys
 
 import pytest
+
+import sparsemlp
 
 ROOT = pathlib.Path(__file__).parents[1]
 PACKAGE = ROOT / "sparsemlp"
@@ -28,11 +32,11 @@ def imports(tree):
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name)
-def test_numba_is_decorating_in_kernels_only(path):
-    top = [n for n in TREES[path].body if isinstance(n, (ast.Import, ast.ImportFrom))]
-    found = {m.split(".")[0] for n in top for m in imports(ast.Module([n], []))}
+def test_numba_compiles_in_kernels_only(path):
+    """Elsewhere numba may be asked for its threads or its version, inside a function or by what no import of sparsemlp loads."""
+    found = {m.split(".")[0] for m in imports(TREES[path])}
     assert path.parent.name == "kernels" or "llvmlite" not in found
-    assert path.parent.name == "kernels" or "njit" not in path.read_text(encoding="utf-8")
+    assert path.parent.name == "kernels" or not re.search(r"\bn?jit\b|\bintrinsic\b", path.read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name)
@@ -42,8 +46,10 @@ def test_file_length(path):
 
 @pytest.mark.parametrize("path", SOURCES, ids=name)
 def test_no_global_randomness_no_hash_no_assert(path):
-    text = path.read_text(encoding="utf-8")
-    assert not re.search(r"np\.random\.(rand|randn|randint|seed|shuffle|permutation|choice)\b", text)
+    modern = {"Generator", "SeedSequence", "Philox", "PCG64", "default_rng"}
+    for node in ast.walk(TREES[path]):
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) in ("np.random", "numpy.random"):
+            assert node.attr in modern, f"line {node.lineno}: np.random.{node.attr} is not of one seed"
     for node in ast.walk(TREES[path]):
         assert not isinstance(node, ast.Assert), f"line {node.lineno}: assert is gone under -O; raise"
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
@@ -77,10 +83,62 @@ def test_every_kernel_has_a_naive_twin():
     assert not missing
 
 
-def test_importing_is_fast_and_compiles_nothing():
+def documented(node):
+    """The names in the docstring's section Parameters; None without one."""
+    lines = (ast.get_docstring(node) or "").splitlines()
+    starts = [i for i, line in enumerate(lines[:-1]) if line == "Parameters" and set(lines[i + 1]) == {"-"}]
+    if not starts:
+        return None
+    found = []
+    for line, below in zip(lines[starts[0] + 2 :], [*lines[starts[0] + 3 :], ""], strict=True):
+        if below and set(below) == {"-"}:
+            break
+        if line and not line[0].isspace():
+            found += [n.strip().lstrip("*") for n in line.split(" : ")[0].split("  ")[0].split(",")]
+    return set(found)
+
+
+def parameters(node):
+    """What a function, or the construction of a class, takes."""
+    if isinstance(node, ast.ClassDef):
+        init = [n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"]
+        if not init:  # a dataclass
+            return {n.target.id for n in node.body if isinstance(n, ast.AnnAssign) and "ClassVar" not in ast.unparse(n.annotation)}
+        node = init[0]
+    a = node.args
+    return {p.arg for p in (*a.posonlyargs, *a.args, *a.kwonlyargs, a.vararg, a.kwarg) if p} - {"self", "cls"}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_docstrings_name_the_parameters_there_are(path):
+    """All of them for the functions and classes that `sparsemlp` offers; elsewhere those that need a word."""
+    public = set(dir(sparsemlp)) | set(sparsemlp.datasets.__all__)
+    for outer in ast.walk(TREES[path]):
+        for node in outer.body if isinstance(outer, (ast.Module, ast.ClassDef)) else []:
+            if not isinstance(node, (ast.FunctionDef, ast.ClassDef)) or documented(node) is None:
+                continue
+            where = f"{node.name}, line {node.lineno}"
+            assert documented(node) <= parameters(node), where
+            if isinstance(outer, ast.Module) and node.name in public:
+                assert documented(node) == parameters(node), where
+
+
+def test_every_public_name_has_a_docstring():
+    offered = {n: getattr(sparsemlp, n) for n in dir(sparsemlp) if not n.startswith("_")}
+    assert not [n for n, value in offered.items() if not inspect.getdoc(value)]
+
+
+def test_importing_is_fast_and_compiles_nothing(tmp_path):
     code = (
-        "import sys, time; t = time.process_time(); import sparsemlp; t = time.process_time() - t; "
-        "assert 'sparsemlp.kernels.simd' not in sys.modules, 'kernels are imported'; print(t)"
+        "import sys, time; t = time.perf_counter(); import sparsemlp; t = time.perf_counter() - t; "
+        "loaded = [m for m in sys.modules if m.startswith(('sparsemlp.kernels.', 'llvmlite', 'matplotlib', 'tqdm', 'pooch', 'sklearn'))]; "
+        "print(t, loaded)"
     )
-    times = [float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout) for _ in range(3)]
+    environment = {**os.environ, "PYTHONPATH": str(pathlib.Path(sparsemlp.__file__).parents[1])}
+    times = []
+    while len(times) < 3 or (min(times) >= 1.0 and len(times) < 10):  # other programs may hold the CPUs for a while
+        done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+        seconds, loaded = done.stdout.split(maxsplit=1)
+        assert loaded.strip() == "[]"
+        times.append(float(seconds))
     assert min(times) < 1.0
