@@ -237,3 +237,13 @@ def test_index(case):
     ptr = np.empty_like(case.in_ptr)
     index.block_pointers(simd.WIDTH[16], case.indptr, case.indices, case.block, ptr)
     np.testing.assert_array_equal(ptr, case.in_ptr)
+
+
+def test_a_loss_beyond_the_range_of_exp_is_right():
+    """In float32 exp(-104) is 0: the loss of a sample that is wrong by 500 must not come from its logarithm."""
+    z = np.zeros((1, 3, 16), np.float32)
+    z[0, 0], z[0, 1, 5] = 500.0, 501.0
+    dz, stats = np.empty_like(z), np.zeros(2)
+    labels, scale = np.full(16, 2, np.int64), np.full(16, 1 / 16, np.float32)
+    losses.softmax_cross_entropy(simd.WIDTH[16], z, dz, np.empty(3, np.float32), labels, scale, np.empty((1, 16), np.float32), stats)
+    assert stats[0] == pytest.approx(naive.softmax_cross_entropy(z[0], labels, scale)[0], rel=1e-6)

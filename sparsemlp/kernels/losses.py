@@ -52,7 +52,8 @@ def softmax_cross_entropy(w, z, dz, dbias, labels, scale, scale_tiles, stats):
                 if zf[i + j * T] > zf[i + best * T]:
                     best = j
             correct += best == label
-            loss -= np.float64(np.log(df[i + label * T])) * scale[t * T + b]
+            # log of the best class's share, which never underflows, and the distance to it, which exp would cut off
+            loss += (np.float64(zf[i + best * T] - zf[i + label * T]) - np.float64(np.log(df[i + best * T]))) * scale[t * T + b]
             df[i + label * T] -= 1
         r = vload(scale_tiles, t * T, w)
         for j in range(n_classes):
