@@ -7,7 +7,8 @@ from .errors import CheckpointError, DatasetError, NonFiniteError, TopologyError
 from .history import History
 from .initializers import Glorot, He, Normal, Zeros
 from .layers import Linear
-from .network import MLP, Network
+from .mlp import MLP
+from .network import Network
 from .optimizers import SGD, Adam, AdamW, RMSprop
 from .policies import SET, Policy, Static
 from .reports.memory import MemoryReport, memory_report

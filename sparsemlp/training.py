@@ -198,6 +198,10 @@ class Trainer(Steps):
         for callback in self.callbacks:
             getattr(callback, occasion)(*args)
 
+    def __getstate__(self):
+        """For pickle and copy: everything but the buffers of steps, which are made again when needed."""
+        return {**self.__dict__, "_plans": {}, "_capacity": None}
+
     def _view(self, k, gradient=None):
         return LayerView.of(self.network.layers[k], k, gradient=gradient)
 

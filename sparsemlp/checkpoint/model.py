@@ -9,7 +9,8 @@ from ..errors import CheckpointError
 from ..history import History
 from ..layers import Linear
 from ..losses import LOSSES
-from ..network import MLP, Network
+from ..mlp import MLP
+from ..network import Network
 from ..schedules import as_schedule
 from ..threads import engine
 from ..training import Trainer

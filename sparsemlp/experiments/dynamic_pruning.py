@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import datasets
 from ..callbacks import Callback
-from ..network import MLP
+from ..mlp import MLP
 from ..optimizers import SGD
 from ..policies import SET, Static
 from ..policies.base import Policy
