@@ -1,6 +1,7 @@
 """Neural networks that are sparse while they train. Importing compiles nothing."""
 
 from . import datasets
+from .autoencoder import Autoencoder
 from .callbacks import BestWeights, Callback, CSVLog, EarlyStopping, JSONLog, LearningRateSchedule
 from .checkpoint import Checkpoint, load, save
 from .errors import CheckpointError, DatasetError, NonFiniteError, TopologyError
@@ -11,6 +12,7 @@ from .mlp import MLP
 from .network import Network
 from .optimizers import SGD, Adam, AdamW, RMSprop
 from .policies import SET, Policy, Static
+from .reports.energy import EnergyReport, energy_report
 from .reports.memory import MemoryReport, memory_report
 from .schedules import (
     Annealed,

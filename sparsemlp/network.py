@@ -76,7 +76,7 @@ class Network:
     # ---- prediction ----
     def _plan(self, n, capacity, kind):
         """The inference plan for n samples; kind: "scores" (logits of a softmax) or "logits" of any output."""
-        activation = "identity" if kind == "logits" or self.output == "softmax" else self.output
+        activation = self._output_activation(kind)
         key = (n, capacity, activation)
         plan = self._plans.get(key)
         if plan is None or not plan.fits(self):
@@ -85,6 +85,10 @@ class Network:
             plan = Plan(self, n, capacity, output_activation=activation, training=False)
             self._plans[key] = plan
         return plan
+
+    def _output_activation(self, kind):
+        """What the last layer applies when it predicts."""
+        return "identity" if kind == "logits" or self.output == "softmax" else self.output
 
     def _batches(self, source, kind="scores"):
         """Yield (start, stop, plan) after the forward pass of each batch; to be consumed while holding the engine."""

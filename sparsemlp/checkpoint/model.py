@@ -5,6 +5,7 @@ import os
 
 import numpy as np
 
+from ..autoencoder import Autoencoder
 from ..errors import CheckpointError
 from ..history import History
 from ..layers import Linear
@@ -19,7 +20,7 @@ from . import atomic
 from .container import Writer, is_checkpoint, reading
 from .values import Decoder, encode
 
-NETWORKS = {"MLP": MLP, "Network": Network}
+NETWORKS = {"MLP": MLP, "Network": Network, "Autoencoder": Autoencoder}
 DTYPES = {"float32": np.float32, "float64": np.float64}
 COUNTERS = ("step", "epoch", "n_epochs", "n_fits")
 LARGEST_COUNT = 2**62
@@ -63,7 +64,7 @@ def save(path, what):
     from .. import __version__
 
     path = os.fspath(path)
-    if type(what) not in (Trainer, MLP, Network):
+    if type(what) not in (Trainer, *NETWORKS.values()):
         fix = " A subclass has more than a checkpoint knows: save its parts." if isinstance(what, (Network, Trainer)) else ""
         raise TypeError(f"save takes a network or a trainer; got {type(what).__name__}.{fix}")
     if os.path.isfile(path) and os.path.getsize(path) and not is_checkpoint(path):
@@ -219,7 +220,7 @@ def _load_network(content, reader, decoder):
     seed = _get(content, "seed", int)
     net = cls.__new__(cls)
     Network.__init__(net, layers, _get(content, "output", str), content.get("input_dropout"), seed)
-    if cls is MLP:
+    if issubclass(cls, MLP):
         net.initializer = _initializer(decoder(content.get("initializer"), "MLP.initializer"))
     net.classes = _load_classes(content.get("classes"), net, reader)
     return net
