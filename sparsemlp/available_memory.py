@@ -5,6 +5,8 @@ import ctypes
 import os
 import sys
 
+WORTH_ASKING = 2**26  # bytes: smaller requests of the training loop are not compared with what is available: asking takes 0.1 ms
+
 
 def available_memory():
     """Bytes that can be allocated without swapping: of the machine and, on Linux, of the container. None if unknown.
@@ -64,6 +66,16 @@ def require(n_bytes, what, fix=""):
     if available is not None and n_bytes > available:
         text = f"{what} needs about {n_bytes / 1e9:,.3g} GB of memory; {available / 1e9:,.3g} GB are available."
         raise MemoryError(f"{text} {fix}".rstrip())
+
+
+def require_for_batch(n_bytes, of_a_sample, what, fix):
+    """`require` for buffers; `fix`, with {} for a number, says how many samples would fit. Asks the system for large requests only."""
+    if n_bytes < WORTH_ASKING:
+        return
+    available = available_memory()
+    if available is not None and n_bytes > available:
+        fits = int(0.8 * available / of_a_sample)
+        require(n_bytes, what, fix.format(fits) + " would fit." if fits else "Not even one sample would fit.")
 
 
 def require_for_network(topologies, sizes, itemsize):

@@ -34,13 +34,7 @@ class Network:
     """
 
     def __init__(self, layers, output="softmax", input_dropout=0.0, seed=0):
-        if not layers:
-            raise ValueError("A network needs at least one layer; got none.")
-        for k, (a, b) in enumerate(zip(layers[:-1], layers[1:], strict=True)):
-            if a.n_out != b.n_in:
-                raise ValueError(f"Layer {k + 1} must take the {a.n_out} outputs of layer {k}; it takes {b.n_in} inputs.")
-            if a.weights.dtype != b.weights.dtype:
-                raise ValueError(f"Layers must have one dtype; layer {k} has {a.weights.dtype}, layer {k + 1} {b.weights.dtype}.")
+        _check_chain(layers)
         self.layers = list(layers)
         self.output = checks.choice("output", output, OUTPUTS)
         if output == "softmax" and self.n_out < 2:
@@ -48,7 +42,22 @@ class Network:
         self.input_dropout = InputDropout(input_dropout)
         self.seed = checks.integer("seed", seed, 0)
         self.classes = None
+        self.trained_by = None  # the rule whose numbers the layers' optimizer state is
         self._plans = {}
+
+    @property
+    def classes(self):
+        """Labels by output unit, array[n_classes], or None."""
+        return self._classes
+
+    @classes.setter
+    def classes(self, classes):
+        n = 2 if self.output == "sigmoid" and self.n_out == 1 else self.n_out
+        if classes is not None:
+            classes = np.asarray(classes)
+            if classes.shape != (n,) or np.unique(classes).size != n:
+                raise ValueError(f"classes must be {n} different labels, one an output unit, or None; got {classes!r:.200}.")
+        self._classes = classes
 
     n_in = property(lambda self: self.layers[0].n_in)
     n_out = property(lambda self: self.layers[-1].n_out)
@@ -205,6 +214,20 @@ class Network:
         return float(np.mean(1 - error / np.where(spread > 0, spread, 1)))
 
     # ---- looking at it ----
+    def require_sound(self, *, bounds=False):
+        """Raise an error unless kernels may take this network: layers that fit each other, arrays of the right shape, dtype and order.
+
+        Parameters
+        ----------
+        bounds : bool
+            Look at every index too: O(connections), else O(layers).
+        """
+        _check_chain(self.layers)
+        for k, layer in enumerate(self.layers):
+            layer.require_sound(f"layers[{k}]")
+            if bounds:
+                layer.weights.check_bounds()
+
     def check(self):
         """Raise TopologyError unless every invariant of every layer holds. O(connections log connections)."""
         for k, layer in enumerate(self.layers):
@@ -241,3 +264,13 @@ class Network:
 
     def __repr__(self):
         return f"{type(self).__name__}({'-'.join(map(str, self.sizes))}, {self.n_connections:,} connections, density {self.density:.3g})"
+
+
+def _check_chain(layers):
+    if not layers:
+        raise ValueError("A network needs at least one layer; got none.")
+    for k, (a, b) in enumerate(zip(layers[:-1], layers[1:], strict=True)):
+        if a.n_out != b.n_in:
+            raise ValueError(f"Layer {k + 1} must take the {a.n_out} outputs of layer {k}; it takes {b.n_in} inputs.")
+        if a.weights.dtype != b.weights.dtype:
+            raise ValueError(f"Layers must have one dtype; layer {k} has {a.weights.dtype}, layer {k + 1} {b.weights.dtype}.")

@@ -1,10 +1,11 @@
 """Buffers and prebuilt kernel arguments of one network for one batch size: what makes a step free of allocation.
 
-A plan is valid for the topologies and the number of threads it was built for; `stale` says when to build another.
+A plan is valid for the arrays, the topologies and the number of threads it was built for; `fits` says whether they are still those.
 """
 
 import numpy as np
 
+from .available_memory import require_for_batch
 from .threads import get_num_threads
 
 ALIGNMENT = 64
@@ -107,8 +108,10 @@ class Plan:
         lanes = choose_lanes(capacity, dense_only=dense_only)
         self.n, self.lanes, self.tiles = n, lanes, -(-n // lanes)
         self.context = share.context if share else Context(lanes, dtype, dense_only=dense_only)
-        self.versions = [(layer.weights, layer.weights.version) for layer in layers]
+        network.require_sound()
+        self.sources = [layer.arrays() for layer in layers]
         if not share:
+            self._require_memory(network, capacity, training)
             # Forward only, two buffers take turns; training keeps every layer's outputs.
             units = [network.n_in] + [layer.n_out for layer in layers]
             if training:
@@ -162,20 +165,30 @@ class Plan:
             calls.append(layer.backward_call(*args))
         return calls
 
+    def _require_memory(self, network, n, training):
+        """Raise MemoryError, before anything is allocated, if the buffers for batches of n would not fit."""
+        units = [network.n_in] + [layer.n_out for layer in network.layers]
+        if training:
+            rows, fix = sum(units) + sum(units[1:]), "batch_size={}"
+        else:
+            rows, fix = max(units[::2]) + max(units[1::2], default=0) + units[-1], "{} samples at a time"
+        of_a_sample = rows * np.dtype(network.dtype).itemsize
+        require_for_batch(self.tiles * self.lanes * of_a_sample, of_a_sample, f"The buffers for batches of {n}", fix)
+
     def uniform_scale(self):
         """Give every sample of the batch the same weight."""
         self.scale.fill(1 / self.n)
 
-    def stale(self):
-        """Whether the topology of a layer or the number of threads has changed since."""
-        return self.context.asked_threads != get_num_threads() or any(w.version != v for w, v in self.versions)
-
     def fits(self, network):
-        """Whether this plan is for these very weights, unchanged."""
-        same = len(network.layers) == len(self.versions) and all(
-            layer.weights is w for layer, (w, _) in zip(network.layers, self.versions, strict=True)
-        )
-        return same and not self.stale()
+        """Whether this plan is for these very layers and arrays, with the topology they had; a microsecond."""
+        layers, sources = network.layers, self.sources
+        if self.context.asked_threads != get_num_threads() or len(layers) != len(sources):
+            return False
+        for layer, source in zip(layers, sources, strict=True):
+            for now, then in zip(layer.arrays(), source, strict=True):
+                if now is not then:  # also the version: the same object until a change makes another
+                    return False
+        return True
 
     def nbytes(self):
         """Bytes of the buffers, by purpose: activations (with the input tile), gradients, scratch."""

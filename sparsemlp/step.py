@@ -4,12 +4,13 @@ import math
 
 import numpy as np
 
+from . import checks
+from .available_memory import WORTH_ASKING, require
 from .data import Rows, Targets, check_index_targets, check_sample_weight
 from .errors import NonFiniteError
-from .optimizers import RULES
+from .optimizers import RULES, Optimizer
 from .plan import Plan
 from .randomness import step_key
-from .schedules import as_schedule
 from .threads import engine
 
 L2, DECAY = 4, 5  # positions of weight decay in the hyperparameters: biases are not decayed
@@ -18,6 +19,21 @@ L2, DECAY = 4, 5  # positions of weight decay in the hyperparameters: biases are
 class Steps:
     """The part of `Trainer` that takes steps, by plans that it builds once per batch size and topology."""
 
+    @property
+    def optimizer(self):
+        """The optimizer. Setting another one sets `lr` to its learning rate; its state starts at zero unless the rule is the same."""
+        return self._optimizer
+
+    @optimizer.setter
+    def optimizer(self, optimizer):
+        self._optimizer = checks.instance("optimizer", optimizer, Optimizer, "sm.SGD(lr=0.01)")
+        self.lr, self._plans = optimizer.lr, {}
+
+    def _rate(self, epoch, n_epochs):
+        """The learning rate at a fractional epoch, checked: a user's own schedule may return anything."""
+        value = self.lr(epoch, n_epochs) if callable(self.lr) else self.lr
+        return checks.real(f"The learning rate at epoch {epoch:.6g}", value, 0, fix="It comes from trainer.lr.")
+
     def _plan(self, n, capacity):
         """The training plan for a batch of n samples, with buffers for `capacity`."""
         if capacity != self._capacity:
@@ -25,8 +41,7 @@ class Steps:
         plan = self._plans.get(n)
         if plan is not None and plan.fits(self.network):
             return plan
-        for layer in self.network.layers:
-            layer.allocate_state(self.optimizer.n_state)
+        self._allocate_states()
         full = self._plans.get(capacity)
         if full is None or not full.fits(self.network):
             self._plans.clear()
@@ -34,6 +49,25 @@ class Steps:
         if n != capacity:
             self._plans[n] = self._new_plan(n, capacity, full)
         return self._plans[n]
+
+    def _allocate_states(self):
+        """Optimizer state for every layer, or MemoryError before any of it is allocated.
+
+        A trainer that takes its first step starts from zeros, and so does one whose network another rule has trained since: its
+        numbers would mean something else.
+        """
+        net, optimizer = self.network, self.optimizer
+        net.require_sound()
+        missing = [layer for layer in net.layers if layer.weights.state.shape[0] != optimizer.n_state]
+        n_bytes = sum(layer.weights.n_connections for layer in missing) * optimizer.n_state * net.dtype.itemsize
+        if n_bytes >= WORTH_ASKING:
+            require(n_bytes, f"The state of {type(optimizer).__name__}", "SGD without momentum keeps none; a lower density needs less.")
+        fresh = self.step == 0 or net.trained_by not in (None, optimizer.rule)
+        for layer in net.layers:
+            layer.allocate_state(optimizer.n_state)
+            if fresh:
+                layer.weights.state[:], layer.bias_state[:] = 0, 0
+        net.trained_by = optimizer.rule
 
     def _new_plan(self, n, capacity, share):
         net = self.network
@@ -125,7 +159,7 @@ class Steps:
             plan = self._plan(n, n)
             if weights is None:
                 plan.uniform_scale()
-            lr = self.lr if not callable(self.lr) else as_schedule(self.lr)(self.epoch, max(self.n_epochs, 1))
+            lr = self._rate(self.epoch, max(self.n_epochs, 1))
             return self._run_step(plan, source, plan.rows, values, weights, lr)
 
     def gradients(self, X, y, sample_weight=None):

@@ -13,7 +13,7 @@ from .datasets import Augmentation
 from .history import History
 from .losses import get_loss
 from .network import OUTPUTS, Network
-from .optimizers import SGD, Optimizer
+from .optimizers import SGD
 from .policies.base import LayerView, Policy, Progress
 from .policies.static import Static
 from .progress import compiling_notice, progress_bar
@@ -65,12 +65,11 @@ class Trainer(Steps):
 
     def __init__(self, network, optimizer=None, loss=None, policy=None, callbacks=(), *, debug=None):
         self.network = checks.instance("network", network, Network, "sm.MLP([784, 1000, 10], density=0.05)")
-        self.optimizer = checks.instance("optimizer", optimizer or SGD(lr=0.01, momentum=0.9), Optimizer, "sm.SGD(lr=0.01)")
+        self.optimizer = SGD(lr=0.01, momentum=0.9) if optimizer is None else optimizer
         self.loss = get_loss(loss or OUTPUTS[network.output], network.output)
         self.policy = checks.instance("policy", policy or Static(), Policy, "sm.SET(zeta=0.3)")
         self.callbacks = [checks.instance("callback", c, Callback, "sm.EarlyStopping('val_loss')") for c in callbacks]
         self.debug = os.environ.get("SPARSEMLP_DEBUG") == "1" if debug is None else debug
-        self.lr = self.optimizer.lr
         self.step, self.epoch, self.n_epochs, self.n_fits = 0, 0, 0, 0
         self.history = History()
         self.stop_training = None
@@ -141,6 +140,7 @@ class Trainer(Steps):
         KeyboardInterrupt ends the run after the callbacks' `on_fit_end`, keeps what was learned and is raised again.
         """
         net = self.network
+        net.require_sound(bounds=True)
         epochs = checks.integer("epochs", epochs, 1)
         batch_size = checks.integer("batch_size", batch_size, 1)
         if augment is None:
@@ -241,12 +241,11 @@ class Trainer(Steps):
             stream(net.seed, "shuffle", self.n_fits, epoch).shuffle(order)
         if isinstance(source, AugmentedRows):
             source.key = key(net.seed, "augment", self.n_fits, epoch)
-        lr = as_schedule(self.lr)
         constant_lr = not callable(self.lr)
         labels = self.loss.name == "cross_entropy"
         n_steps = -(-n // batch_size)
         capacity = min(batch_size, n)
-        record["lr"] = now = float(lr(epoch, epochs))
+        record["lr"] = now = self._rate(epoch, epochs)
         total = correct = 0.0
         start = time.perf_counter()
         for s in range(n_steps):
@@ -254,7 +253,7 @@ class Trainer(Steps):
             with engine(), compiling_notice(self.step == 0):
                 plan = self._plan(rows.size, capacity)
                 if not constant_lr:
-                    now = lr(epoch + s / n_steps, epochs)
+                    now = self._rate(epoch + s / n_steps, epochs)
                 values = targets.values
                 if labels:
                     values = np.take(values, rows, out=plan.labels, mode="clip")

@@ -37,6 +37,41 @@ def _checked_index(shape, indptr, indices):
     return np.require(indptr, np.int32, TAKEN_OVER), np.require(indices, np.int32, TAKEN_OVER)
 
 
+class _Index:
+    """An array of the index as a view that cannot be written to: kernels trust it, so nobody but `apply_change` rewrites it."""
+
+    def __set_name__(self, owner, name):
+        self.name = name
+
+    def __get__(self, weights, owner=None):
+        if weights is None:
+            return self
+        view = getattr(weights, f"_{self.name}").view()
+        view.flags.writeable = False
+        return view
+
+    def __set__(self, weights, value):
+        raise TopologyError(
+            f"{self.name} cannot be replaced: apply_change(weights, Change(drop=..., grow=...)) changes which connections exist, "
+            "SparseWeights(shape, indptr, indices, data) makes other ones."
+        )
+
+
+def require_array(name, array, shape, dtype):
+    """Raise TopologyError unless `array` is one that a kernel may take: of this shape and dtype, in C order, writable, aligned. O(1)."""
+    if not isinstance(array, np.ndarray) or array.shape != shape or array.dtype != dtype:
+        got = f"{array.dtype}{list(array.shape)}" if isinstance(array, np.ndarray) else type(array).__name__
+        raise TopologyError(f"{name} must be an array {np.dtype(dtype)}{list(shape)}; got {got}. Write into the old one: name[...] = x.")
+    if not array.flags.carray:
+        raise TopologyError(f"{name} must be in C order, aligned and writable; np.require(array, requirements='CAW') makes such a copy.")
+
+
+def require_state(name, state, values):
+    """`require_array` for float[k, len(values)] of an optimizer, whatever k is."""
+    rows = state.shape[0] if isinstance(state, np.ndarray) and state.ndim else 0
+    require_array(name, state, (rows, values.size), values.dtype)
+
+
 class SparseWeights:
     """A layer's connections as a CSR matrix of shape (n_in, n_out), the matrix of `X @ W`.
 
@@ -55,6 +90,7 @@ class SparseWeights:
         The optimizer's, aligned with `data`.
     perm, inputs : int32[connections]; out_ptr : int32[n_out + 1]
         The index by output unit: unit j's connections are `data[perm[out_ptr[j]:out_ptr[j + 1]]]`. No second copy of the values.
+        These three, `indptr` and `indices` are shown as views that cannot be written to.
     version : int
         Changes whenever the topology does.
 
@@ -78,12 +114,13 @@ class SparseWeights:
     """
 
     is_dense = False
+    indptr, indices, perm, inputs, out_ptr = _Index(), _Index(), _Index(), _Index(), _Index()
 
     def __init__(self, shape, indptr, indices, data):
         self.shape = n_in, n_out = int(shape[0]), int(shape[1])
-        self.indptr, self.indices = _checked_index(self.shape, indptr, indices)
-        if data.dtype not in (np.float32, np.float64) or data.shape != self.indices.shape:
-            raise TopologyError(f"data must be float32 or float64 [{self.indices.size}]; got {data.dtype}{list(data.shape)}.")
+        self._indptr, self._indices = _checked_index(self.shape, indptr, indices)
+        if data.dtype not in (np.float32, np.float64) or data.shape != self._indices.shape:
+            raise TopologyError(f"data must be float32 or float64 [{self._indices.size}]; got {data.dtype}{list(data.shape)}.")
         self.data = np.require(data, requirements=TAKEN_OVER)
         self.state = np.zeros((0, self.data.size), data.dtype)
         self.version = 0
@@ -109,22 +146,22 @@ class SparseWeights:
         return cls(shape, indptr, indices, data)
 
     def _allocate_index(self):
-        self.perm, self.inputs = np.empty_like(self.indices), np.empty_like(self.indices)
-        self.out_ptr = np.empty(self.shape[1] + 1, np.int32)
+        self._perm, self._inputs = np.empty_like(self._indices), np.empty_like(self._indices)
+        self._out_ptr = np.empty(self.shape[1] + 1, np.int32)
 
     def rebuild_index(self):
         """Fill the index by output unit; after every change of the topology, by `apply_change` alone. O(connections)."""
         from .kernels.index import transpose_index
         from .kernels.simd import WIDTH
 
-        if self.perm.size != self.indices.size:
+        if self._perm.size != self._indices.size:
             self._allocate_index()
-        transpose_index(WIDTH[16], self.indptr, self.indices, self.perm, self.inputs, self.out_ptr)
+        transpose_index(WIDTH[16], self._indptr, self._indices, self._perm, self._inputs, self._out_ptr)
         self.version += 1
 
     @property
     def csr(self):
-        """`scipy.sparse.csr_array` that shares the memory: writing to its `data` changes the layer."""
+        """`scipy.sparse.csr_array` that shares the memory: writing to its `data` changes the layer; its indices cannot be written to."""
         matrix = sp.csr_array((self.data, self.indices, self.indptr), shape=self.shape, copy=False)
         matrix.has_canonical_format = True
         return matrix
@@ -157,23 +194,47 @@ class SparseWeights:
         """
         return {
             "values": self.data.nbytes,
-            "indices": self.indices.nbytes + self.indptr.nbytes,
-            "transposed_index": self.perm.nbytes + self.inputs.nbytes + self.out_ptr.nbytes,
+            "indices": self._indices.nbytes + self._indptr.nbytes,
+            "transposed_index": self._perm.nbytes + self._inputs.nbytes + self._out_ptr.nbytes,
             "optimizer_state": self.state.nbytes,
         }
 
+    def require_sound(self, dtype=None, where="weights"):
+        """Raise TopologyError unless kernels may take these arrays: shape, dtype, C order of what users can replace. O(1).
+
+        Parameters
+        ----------
+        dtype : dtype, optional
+            Of the layer; default: that of `data`.
+        where : str
+            Begins the message.
+        """
+        require_array(f"{where}.data", self.data, self._indices.shape, dtype or self.data.dtype)
+        require_state(f"{where}.state", self.state, self.data)
+
+    def check_bounds(self):
+        """Raise TopologyError if an index could lead a kernel out of its arrays. Without memory of its own, 1 ns a connection or less."""
+        n_in, n_out = self.shape
+        n = self._indices.size
+        for name, array, top in (("indices", self._indices, n_out), ("inputs", self._inputs, n_in), ("perm", self._perm, n)):
+            if array.shape != (n,) or (n and (array.min() < 0 or array.max() >= top)):
+                raise TopologyError(f"{name} must be {n} numbers from 0 to {top - 1}; the layer's index was written to from outside.")
+        for name, array, units in (("indptr", self._indptr, n_in), ("out_ptr", self._out_ptr, n_out)):
+            if array.shape != (units + 1,) or array[0] != 0 or array[-1] != n or (array[1:] < array[:-1]).any():
+                raise TopologyError(f"{name} must rise from 0 to {n} in {units} steps; the layer's index was written to from outside.")
+
     def check(self):
         """Raise TopologyError unless every invariant holds: canonical CSR, aligned state, index by output unit, finite values."""
-        _checked_index(self.shape, self.indptr, self.indices)
-        if self.state.shape[1:] != self.data.shape or self.data.shape != self.indices.shape:
-            raise TopologyError(f"State {self.state.shape} and data {self.data.shape} must align with {self.indices.size} connections.")
-        by_output = np.argsort(self.indices, kind="stable")
-        rows = np.repeat(np.arange(self.shape[0], dtype=np.int32), np.diff(self.indptr))
-        counts = np.bincount(self.indices, minlength=self.shape[1])
+        _checked_index(self.shape, self._indptr, self._indices)
+        if self.state.shape[1:] != self.data.shape or self.data.shape != self._indices.shape:
+            raise TopologyError(f"State {self.state.shape} and data {self.data.shape} must align with {self._indices.size} connections.")
+        by_output = np.argsort(self._indices, kind="stable")
+        rows = np.repeat(np.arange(self.shape[0], dtype=np.int32), np.diff(self._indptr))
+        counts = np.bincount(self._indices, minlength=self.shape[1])
         if not (
-            np.array_equal(by_output, self.perm)
-            and np.array_equal(rows[by_output], self.inputs)
-            and np.array_equal(np.concatenate([[0], np.cumsum(counts)]), self.out_ptr)
+            np.array_equal(by_output, self._perm)
+            and np.array_equal(rows[by_output], self._inputs)
+            and np.array_equal(np.concatenate([[0], np.cumsum(counts)]), self._out_ptr)
         ):
             raise TopologyError("The index by output unit does not match the connections: call rebuild_index() after a change.")
         if not (np.isfinite(self.data).all() and np.isfinite(self.state).all()):
@@ -225,6 +286,17 @@ class DenseWeights:
     def nbytes(self):
         """Bytes held, by purpose; as `SparseWeights.nbytes`."""
         return {"values": self.data.nbytes, "indices": 0, "transposed_index": 0, "optimizer_state": self.state.nbytes}
+
+    def require_sound(self, dtype=None, where="weights"):
+        """As `SparseWeights.require_sound`."""
+        require_array(f"{where}.matrix", self.matrix, self.shape, dtype or self.matrix.dtype)
+        require_array(f"{where}.data", self.data, (self.matrix.size,), self.matrix.dtype)
+        if not np.may_share_memory(self.data, self.matrix):
+            raise TopologyError(f"{where}.data must be the memory of {where}.matrix; write into it: data[...] = x.")
+        require_state(f"{where}.state", self.state, self.data)
+
+    def check_bounds(self):
+        """Dense weights have no index."""
 
     def check(self):
         """Raise TopologyError unless the state is aligned and all values are finite."""

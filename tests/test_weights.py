@@ -217,7 +217,7 @@ def test_locked_arrays_are_copied():
     for a in arrays.values():
         a.flags.writeable = False
     w = SparseWeights((2, 3), **arrays)
-    assert w.data.flags.writeable and w.indices.flags.writeable and w.indptr.flags.writeable
+    assert w.data.flags.writeable and w._indices.flags.writeable and w._indptr.flags.writeable
     matrix = np.ones((2, 3), np.float32)
     matrix.flags.writeable = False
     assert DenseWeights(matrix).data.flags.writeable
@@ -252,14 +252,15 @@ def test_wrong_scipy_matrices():
 # ---- what check() finds
 def spoil(name, place, value):
     def change(w):
-        getattr(w, name)[place] = value
+        getattr(w, f"_{name}" if hasattr(w, f"_{name}") else name)[place] = value
 
     return change
 
 
 def replace(name, make):
     def change(w):
-        setattr(w, name, make(getattr(w, name)))
+        private = f"_{name}" if hasattr(w, f"_{name}") else name
+        setattr(w, private, make(getattr(w, private)))
 
     return change
 
@@ -314,7 +315,7 @@ def test_check_of_dense_weights():
 def test_check_of_a_network_looks_at_every_layer():
     net = sm.MLP([4, 5, 3], density=0.5)
     net.check()
-    net.layers[1].weights.perm[:2] = net.layers[1].weights.perm[[1, 0]]
+    net.layers[1].weights._perm[:2] = net.layers[1].weights.perm[[1, 0]]
     with pytest.raises(TopologyError, match="index by output unit"):
         net.check()
     net.layers[1].weights.rebuild_index()
@@ -327,7 +328,7 @@ def test_check_of_a_network_looks_at_every_layer():
 def test_rebuilding_the_index_mends_it_and_counts():
     w = weights()
     version = w.version
-    w.perm[:] = 0
+    w._perm[:] = 0
     w.rebuild_index()
     assert w.version > version
     w.check()

@@ -276,6 +276,7 @@ def _load_trainer(content, network, decoder):
     if loss not in LOSSES:
         raise CheckpointError(f"the loss {loss!r:.80} is not known here.")
     trainer = Trainer(network, optimizer, loss, policy)
+    network.trained_by = optimizer.rule
     for k, layer in enumerate(network.layers):
         rows = layer.bias_state.shape[0]
         if rows not in (0, optimizer.n_state):

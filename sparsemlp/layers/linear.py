@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import checks
 from ..threads import in_pieces
-from ..weights import TAKEN_OVER
+from ..weights import TAKEN_OVER, require_array, require_state
 from .input_dropout import epilogue_arrays
 
 # codes of kernels/common.py, by name, so that importing this module compiles nothing
@@ -90,9 +90,9 @@ class Linear:
             return _dense_forward, (self.weights.matrix.T, x, y, n, kernel, (w, nt, y, self.bias, ints, reals))
         weights, tiles = self.weights, x.shape[0]
         n_chunks = max(-(-CHUNKS_PER_THREAD * nt // tiles), weights.n_connections // CHUNK_CONNECTIONS)
-        chunks = _chunks(weights.out_ptr, n_chunks)
-        block, ptr = _blocks(w, weights.out_ptr, weights.inputs, self.n_in, x.shape[2] * x.itemsize)
-        perm, inputs = weights.perm.view(np.uint32), weights.inputs.view(np.uint32)
+        chunks = _chunks(weights._out_ptr, n_chunks)
+        block, ptr = _blocks(w, weights._out_ptr, weights._inputs, self.n_in, x.shape[2] * x.itemsize)
+        perm, inputs = weights._perm.view(np.uint32), weights._inputs.view(np.uint32)
         ticket = context.ticket(nt + tiles * chunks.size)
         kernel = forward.forward if nt > 1 else forward.forward_serial
         return kernel, (w, nt, x, y, self.bias, weights.data, perm, inputs, ptr, block, chunks, ticket, ints, reals)
@@ -122,16 +122,27 @@ class Linear:
             )  # fmt: skip
         weights = self.weights
         n_chunks = max(CHUNKS_PER_THREAD * nt, weights.n_connections // CHUNK_CONNECTIONS)
-        chunks = _chunks(weights.indptr, n_chunks)
-        block, ptr = _blocks(w, weights.indptr, weights.indices, self.n_out, x.shape[2] * x.itemsize)
-        largest = int(np.diff(weights.indptr[chunks]).max())
+        chunks = _chunks(weights._indptr, n_chunks)
+        block, ptr = _blocks(w, weights._indptr, weights._indices, self.n_out, x.shape[2] * x.itemsize)
+        largest = int(np.diff(weights._indptr[chunks]).max())
         ticket, scratch = context.ticket(nt + chunks.size), context.scratch(nt * (largest + 16))
-        outputs = weights.indices.view(np.uint32)
+        outputs = weights._indices.view(np.uint32)
         kernel = backward.backward if nt > 1 else backward.backward_serial
         return kernel, (
             w, nt, x, dy, dx, dbias_in, weights.data, outputs, ptr, block, chunks, ticket, state,
             self.bias, dbias, bias_state, scratch, ints, reals, rule, hyper, bias_hyper,
         )  # fmt: skip
+
+    def arrays(self):
+        """What users can replace: compared by identity before every step, so that nobody trains arrays that are no longer here."""
+        w = self.weights
+        return w, w.version, w.data, w.state, self.bias, self.bias_state
+
+    def require_sound(self, where="layer"):
+        """Raise TopologyError unless kernels may take this layer's arrays. O(1); `where` begins the message."""
+        require_array(f"{where}.bias", self.bias, (self.n_out,), self.weights.dtype)
+        require_state(f"{where}.bias_state", self.bias_state, self.bias)
+        self.weights.require_sound(self.bias.dtype, f"{where}.weights")
 
     def nbytes(self):
         """Bytes by purpose: those of the weights, and of the bias with its state."""

@@ -94,6 +94,7 @@ def apply_change(weights, change):
     drop, grow, zero = change.drop, change.grow, change.zero
     if weights.is_dense and (drop.size or grow.size):
         raise TypeError(f"apply_change must get sparse weights; got {weights!r}. Dense layers have no topology: policies leave them alone.")
+    weights.require_sound()
     values = np.zeros(grow.size, weights.dtype) if change.values is None else _finite(change.values, weights.dtype)
     marks = _check(weights, drop, zero, grow)
     if not (drop.size or grow.size):
@@ -103,22 +104,22 @@ def apply_change(weights, change):
     from ..kernels.evolve import rewrite
     from ..kernels.simd import WIDTH
 
-    old = weights.indptr, weights.indices, weights.data, weights.state
+    old = weights._indptr, weights._indices, weights.data, weights.state
     n_kept = weights.n_connections - drop.size
     n = n_kept + grow.size
     if n == weights.n_connections:
         weights.version += 1  # first: whoever is interrupted here rebuilds what depends on it once too often
-        index = weights.perm, weights.inputs, weights.out_ptr
+        index = weights._perm, weights._inputs, weights._out_ptr
         rewrite(WIDTH[16], weights.shape[1], *old, n_kept, grow, values, marks, *old, *index)
         return
     new = {
-        "indptr": np.empty_like(weights.indptr),
-        "indices": np.empty(n, np.int32),
+        "_indptr": np.empty_like(weights._indptr),
+        "_indices": np.empty(n, np.int32),
         "data": np.empty(n, weights.dtype),
         "state": np.empty((weights.state.shape[0], n), weights.dtype),
-        "perm": np.empty(n, np.int32),
-        "inputs": np.empty(n, np.int32),
-        "out_ptr": np.empty_like(weights.out_ptr),
+        "_perm": np.empty(n, np.int32),
+        "_inputs": np.empty(n, np.int32),
+        "_out_ptr": np.empty_like(weights._out_ptr),
     }
     rewrite(WIDTH[16], weights.shape[1], *old, n_kept, grow, values, marks, *new.values())
     vars(weights).update(new, version=weights.version + 1)
@@ -144,7 +145,7 @@ def _check(weights, drop, zero, grow):
     from ..kernels import evolve
     from ..kernels.simd import WIDTH
 
-    indptr, indices = (np.zeros(1, np.int32), np.zeros(0, np.int32)) if weights.is_dense else (weights.indptr, weights.indices)
+    indptr, indices = (np.zeros(1, np.int32), np.zeros(0, np.int32)) if weights.is_dense else (weights._indptr, weights._indices)
     marks, seen = np.empty(max(n, n - drop.size + grow.size), np.uint8), np.empty(n_out, np.int32)
     fault, q = evolve.find_fault(WIDTH[16], n_out, indptr, indices, n, drop, zero, grow, marks, seen)
     if fault == evolve.NO_FAULT:
