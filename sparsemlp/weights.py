@@ -121,7 +121,7 @@ class SparseWeights:
         self._indptr, self._indices = _checked_index(self.shape, indptr, indices)
         if data.dtype not in (np.float32, np.float64) or data.shape != self._indices.shape:
             raise TopologyError(f"data must be float32 or float64 [{self._indices.size}]; got {data.dtype}{list(data.shape)}.")
-        self.data = np.require(data, requirements=TAKEN_OVER)
+        self.data, self._dtype = np.require(data, requirements=TAKEN_OVER), data.dtype
         self.state = np.zeros((0, self.data.size), data.dtype)
         self.version = 0
         self._allocate_index()
@@ -177,7 +177,7 @@ class SparseWeights:
 
     @property
     def dtype(self):
-        return self.data.dtype
+        return self._dtype
 
     def allocate_state(self, k):
         """Make the optimizer's state k rows of zeros, unless it has k rows already."""
@@ -199,17 +199,9 @@ class SparseWeights:
             "optimizer_state": self.state.nbytes,
         }
 
-    def require_sound(self, dtype=None, where="weights"):
-        """Raise TopologyError unless kernels may take these arrays: shape, dtype, C order of what users can replace. O(1).
-
-        Parameters
-        ----------
-        dtype : dtype, optional
-            Of the layer; default: that of `data`.
-        where : str
-            Begins the message.
-        """
-        require_array(f"{where}.data", self.data, self._indices.shape, dtype or self.data.dtype)
+    def require_sound(self, where="weights"):
+        """Raise TopologyError unless kernels may take what users can replace: shape, dtype, C order. O(1); `where` begins the message."""
+        require_array(f"{where}.data", self.data, self._indices.shape, self.dtype)
         require_state(f"{where}.state", self.state, self.data)
 
     def check_bounds(self):
@@ -263,11 +255,15 @@ class DenseWeights:
     def __init__(self, matrix):
         if matrix.ndim != 2 or min(matrix.shape) < 1 or matrix.dtype not in (np.float32, np.float64):
             raise TopologyError(f"Dense weights must be float32 or float64 [n_in, n_out]; got {matrix.dtype}{list(matrix.shape)}.")
-        self.matrix = np.require(matrix, requirements=TAKEN_OVER)
-        self.shape = self.matrix.shape
-        self.data = self.matrix.reshape(-1)  # a view: the same interface as SparseWeights
+        self.shape, self._dtype = matrix.shape, matrix.dtype
+        self.data = np.require(matrix, requirements=TAKEN_OVER).reshape(-1)  # the same interface as SparseWeights
         self.state = np.zeros((0, self.data.size), matrix.dtype)
         self.version = 0
+
+    @property
+    def matrix(self):
+        """`data` as float[n_in, n_out]."""
+        return self.data.reshape(self.shape)
 
     @property
     def csr(self):
@@ -287,12 +283,9 @@ class DenseWeights:
         """Bytes held, by purpose; as `SparseWeights.nbytes`."""
         return {"values": self.data.nbytes, "indices": 0, "transposed_index": 0, "optimizer_state": self.state.nbytes}
 
-    def require_sound(self, dtype=None, where="weights"):
+    def require_sound(self, where="weights"):
         """As `SparseWeights.require_sound`."""
-        require_array(f"{where}.matrix", self.matrix, self.shape, dtype or self.matrix.dtype)
-        require_array(f"{where}.data", self.data, (self.matrix.size,), self.matrix.dtype)
-        if not np.may_share_memory(self.data, self.matrix):
-            raise TopologyError(f"{where}.data must be the memory of {where}.matrix; write into it: data[...] = x.")
+        require_array(f"{where}.data", self.data, (self.shape[0] * self.shape[1],), self.dtype)
         require_state(f"{where}.state", self.state, self.data)
 
     def check_bounds(self):

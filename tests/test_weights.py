@@ -120,7 +120,7 @@ def test_dense_weights():
     matrix = np.arange(6, dtype=np.float32).reshape(2, 3)
     w = DenseWeights(matrix)
     assert w.is_dense and w.shape == (2, 3) and w.n_connections == 6 and w.density == 1 and w.dtype == np.float32
-    assert w.matrix is matrix and np.shares_memory(w.data, matrix)
+    assert np.shares_memory(w.matrix, matrix) and np.shares_memory(w.data, matrix)
     assert_array_equal(w.csr.toarray(), matrix)
     assert w.csr.nnz == 6  # the zero too
     w.csr.data[:] = 9  # a copy

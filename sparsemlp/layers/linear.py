@@ -142,7 +142,7 @@ class Linear:
         """Raise TopologyError unless kernels may take this layer's arrays. O(1); `where` begins the message."""
         require_array(f"{where}.bias", self.bias, (self.n_out,), self.weights.dtype)
         require_state(f"{where}.bias_state", self.bias_state, self.bias)
-        self.weights.require_sound(self.bias.dtype, f"{where}.weights")
+        self.weights.require_sound(f"{where}.weights")
 
     def nbytes(self):
         """Bytes by purpose: those of the weights, and of the bias with its state."""
