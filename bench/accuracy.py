@@ -42,8 +42,11 @@ def search(arm, sizes, X, y, args, results, save):
     for lr in args.search:
         key = f"{arm} lr {lr}"
         if key not in results["search"]:
-            net, _ = train(arm, sizes, (X[kept], y[kept]), args, lr, 0, args.search_epochs)
-            results["search"][key] = net.score(X[held], y[held])
+            try:
+                net, _ = train(arm, sizes, (X[kept], y[kept]), args, lr, 0, args.search_epochs)
+                results["search"][key] = net.score(X[held], y[held])
+            except sm.NonFiniteError:
+                results["search"][key] = 0.0  # diverged
             save()
             print(key, results["search"][key], flush=True)
     return max(args.search, key=lambda lr: results["search"][f"{arm} lr {lr}"])
@@ -61,6 +64,7 @@ def main():
     parser.add_argument("--lr", type=float, default=0.01)
     parser.add_argument("--search", type=float, nargs="+", default=[])
     parser.add_argument("--search-epochs", type=int, default=20)
+    parser.add_argument("--only-search", action="store_true", help="stop before the runs, which go on from the same file later")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--json", type=pathlib.Path, required=True)
     args = parser.parse_args()
@@ -80,6 +84,8 @@ def main():
         write_json(args.json, results)
 
     rates = {arm: search(arm, sizes, X, y, args, results, save) if args.search else args.lr for arm in ARMS}
+    if args.only_search:
+        return
     for seed in args.seeds:
         for arm in ARMS:
             key = f"{arm} seed {seed} lr {rates[arm]} epochs {args.epochs}"
