@@ -11,7 +11,17 @@ from .layers import Linear
 from .mlp import MLP
 from .network import Network
 from .optimizers import SGD, Adam, AdamW, RMSprop
-from .policies import SET, Policy, Static
+from .policies import (
+    FSA,
+    SET,
+    AnnealedPruning,
+    IterativePruning,
+    OneTimePruning,
+    Policy,
+    Static,
+    ThresholdPruning,
+)
+from .procedures import LotteryTicket, TrainPruneRetrain, prune, restart
 from .reports.energy import EnergyReport, energy_report
 from .reports.memory import MemoryReport, memory_report
 from .schedules import (
@@ -24,7 +34,7 @@ from .schedules import (
     Oscillating,
 )
 from .threads import get_num_threads, set_num_threads
-from .topology import Dense, ErdosRenyi, Given, RadixNet, RandomExpander, SmallWorld, Uniform
+from .topology import Dense, ErdosRenyi, Given, RadixNet, RandomEquivalent, RandomExpander, SmallWorld, Uniform
 from .training import Trainer
 from .weights import DenseWeights, SparseWeights
 

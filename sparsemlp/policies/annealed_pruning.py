@@ -1,0 +1,119 @@
+"""`AnnealedPruning`: zero the largest weights of a layer epoch after epoch, let some back in, and cut in the end."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import checks
+from ..schedules import Annealed
+from ..topology.change import Change
+from ..topology.select import smallest_magnitude
+from .base import Policy
+from .ranking import existing, largest_of
+
+
+@dataclass(frozen=True)
+class AnnealedPruning(Policy):
+    """Annealed pruning (AP) of one layer: a mask that grows from epoch to epoch zeroes weights, and becomes permanent at last.
+
+    After epoch e = 1 ... n_epochs, with n = n_epochs - post - first + 1 pruning epochs, i = e - first + 1 from 1 to n, M weights
+    and k = round(keep * M):
+
+    1. among the unmasked weights the largest by magnitude are masked, so that
+       M_e = k + (M - k) * max(0, (n - i) / (2 i mu + n)) stay unmasked;
+    2. every masked weight becomes 0; it stays trainable;
+    3. a random subset of the masked is unmasked, floor(c * a) of them: c were masked before this epoch, a is drawn from
+       U(0, reentry * (n - i) / (n - 1)).
+
+    At i = n nothing is unmasked, and what is masked is removed for good: exactly k connections remain.
+
+    Parameters
+    ----------
+    layer : int
+        Of the net, from 0.
+    keep : float in (0, 1]
+        The paper's p.
+    mu : float, >= 0
+    first : int, >= 1
+        First pruning epoch, counted from 1; the paper's `start`.
+    post : int, >= 1
+        Epochs after the last pruning. (With 0 it would fall after the last epoch, when no policy is asked.)
+    target : {"largest", "smallest"}
+        What is masked. "smallest" is the usual magnitude pruning, with re-entry.
+    reentry : float in [0, 1)
+        Bound of the share that is unmasked, at the first pruning epoch; it falls to 0.
+
+    Raises
+    ------
+    ValueError
+        A setting out of its range; after the first epoch of a run that is too short to prune in.
+
+    Notes
+    -----
+    Until the last pruning the layer stays as it is stored, dense or sparse, and nothing gets faster; then it turns sparse. A
+    pruning costs O(stored weights), the state 1 byte for each. Of equal magnitudes the first are masked. Biases are not pruned.
+
+    References
+    ----------
+    Bartoldson, Barbu, Erlebacher, "Enhancing the regularization effect of weight pruning in artificial neural networks",
+    algorithm 3. The paper says of the re-entry only that b < 1 falls to 0; `reentry` and its linear fall are our choice. Its masked
+    weights count in re-entry as "pruned_ct", taken before the epoch's masking, as here.
+
+    Examples
+    --------
+    >>> AnnealedPruning(layer=0, keep=0.1)
+    AnnealedPruning(layer=0, keep=0.1, mu=1.0, first=3, post=3, target='largest', reentry=0.5)
+    """
+
+    layer: int
+    keep: float = 0.1
+    mu: float = 1.0
+    first: int = 3
+    post: int = 3
+    target: str = "largest"
+    reentry: float = 0.5
+
+    def __post_init__(self):
+        checks.integer("AnnealedPruning.layer", self.layer, 0)
+        checks.fraction("AnnealedPruning.keep", self.keep, open_low=True)
+        checks.real("AnnealedPruning.mu", self.mu, 0)
+        checks.integer("AnnealedPruning.first", self.first, 1)
+        checks.integer("AnnealedPruning.post", self.post, 1, fix="No policy is asked after the last epoch.")
+        checks.choice("AnnealedPruning.target", self.target, ("largest", "smallest"))
+        checks.fraction("AnnealedPruning.reentry", self.reentry, open_high=True)
+
+    def between_epochs(self, view, state, progress, rng):
+        if view.index != self.layer:
+            return None, state
+        n = progress.n_epochs - self.post - self.first + 1
+        if n < 1:
+            raise ValueError(
+                f"{self} must have at least one epoch to prune after; got a run of {progress.n_epochs}. Train for "
+                f"{self.first + self.post} epochs or more, or lower first and post."
+            )
+        i = progress.epoch + 1 - self.first + 1
+        if not 1 <= i <= n:
+            return None, state
+        positions = existing(view)
+        values = view.data if positions is None else view.data[positions]
+        masked = np.zeros(values.size, bool) if state is None else state["masked"].astype(bool)
+        before = np.count_nonzero(masked)
+        masked = self._mask(values, masked, i, n)
+        at = np.flatnonzero(masked)
+        in_data = at if positions is None else positions[at]
+        if i == n:
+            return (Change(drop=in_data) if at.size else None), None
+        share = rng.random() * self.reentry * (n - i) / (n - 1)
+        masked[rng.choice(at, int(before * share), replace=False)] = False
+        return (Change(zero=in_data) if at.size else None), {"masked": masked.astype(np.uint8)}
+
+    def _mask(self, values, masked, i, n):
+        """The mask after pruning i of n: the old one, and of the unmasked as many as leave M_e of them."""
+        size = values.size
+        n_kept = max(1, round(self.keep * size))
+        n_unmasked = round(size * Annealed(n_kept / size, self.mu)(i, n))
+        unmasked = np.flatnonzero(~masked)
+        choose = largest_of if self.target == "largest" else smallest_magnitude
+        masked = masked.copy()
+        masked[unmasked[choose(values[unmasked], max(0, unmasked.size - n_unmasked))]] = True
+        return masked

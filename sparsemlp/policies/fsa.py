@@ -1,0 +1,78 @@
+"""`FSA`: feature selection with annealing, which removes small connections after every step."""
+
+from dataclasses import dataclass
+
+from .. import checks
+from ..schedules import Annealed
+from ..topology.change import Change
+from .base import Policy
+from .ranking import check_layers, is_for, n_possible, smallest
+
+
+@dataclass(frozen=True)
+class FSA(Policy):
+    """Feature selection with annealing: after each step keep only the M_e connections of largest magnitude.
+
+    With M possible connections of the layer, k = round(keep * M), N steps in the run and e = 1 ... N,
+    M_e = k + (M - k) * max(0, (N - 2 e) / (2 e mu + N)): half of the run removes, the other half trains what is left.
+
+    Parameters
+    ----------
+    keep : float in (0, 1]
+        Fraction of a layer's possible connections that remains.
+    mu : float, >= 0
+        The larger, the more goes early.
+    every : int, >= 1
+        Steps between two removals, each to the M_e of its own step. 1 is the algorithm; more costs less.
+    layers : tuple of int, optional
+        Layers to prune, counted from 0; default: all.
+
+    Raises
+    ------
+    ValueError, TypeError
+        A setting out of its range.
+
+    Notes
+    -----
+    Removal is final. Of equal magnitudes the first go. Biases are not pruned. A removal costs O(n_in * n_out) for a dense layer,
+    O(connections) for a sparse one, as much as a small part of a step of batch 100; in the second half of the run steps cost nothing.
+
+    References
+    ----------
+    Barbu, She, Ding, Gramajo, "Feature selection with annealing for computer vision and big data learning", 2017; algorithm 2 of
+    Bartoldson, Barbu, Erlebacher. Theirs selects among the weights of a linear model; here it is for each layer apart.
+
+    Examples
+    --------
+    >>> FSA(keep=0.1)
+    FSA(keep=0.1, mu=1.0, every=1, layers=None)
+    """
+
+    keep: float = 0.1
+    mu: float = 1.0
+    every: int = 1
+    layers: tuple | None = None
+
+    def __post_init__(self):
+        checks.fraction("FSA.keep", self.keep, open_low=True)
+        checks.real("FSA.mu", self.mu, 0)
+        checks.integer("FSA.every", self.every, 1)
+        object.__setattr__(self, "layers", check_layers("FSA.layers", self.layers))
+
+    def start(self, view, rng):
+        return {"first_step": -1, "epoch": -1, "done": False} if is_for(self.layers, view) else None
+
+    def on_step(self, view, state, progress, rng):
+        if state is None or state["done"]:
+            return None, state
+        if state["epoch"] != progress.epoch:
+            state = {**state, "epoch": progress.epoch, "first_step": progress.step}
+        e = progress.epoch * progress.n_steps + progress.step - state["first_step"] + 1
+        n_steps = progress.n_epochs * progress.n_steps
+        over = 2 * e >= n_steps
+        if e % self.every and not over:
+            return None, state
+        possible = n_possible(view)
+        n_kept = round(possible * Annealed(max(1, round(self.keep * possible)) / possible, self.mu, until=0.5)(e, n_steps))
+        drop = smallest(view, n_kept)
+        return (Change(drop=drop) if drop.size else None), {**state, "done": over}

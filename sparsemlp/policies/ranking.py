@@ -1,0 +1,65 @@
+"""What pruning policies share: which layers they are for, and a ranking of the connections that exist."""
+
+import numpy as np
+
+from .. import checks
+from ..topology.select import smallest_magnitude
+
+
+def check_layers(name, layers):
+    """Return `layers`, None or a tuple of distinct layer numbers from 0, or raise; a list becomes a tuple."""
+    if layers is None:
+        return None
+    checks.instance(name, layers, (tuple, list), "(0, 1), layers counted from 0, or None for all")
+    layers = tuple(checks.integer(f"{name}[{k}]", layer, 0) for k, layer in enumerate(layers))
+    if not layers or len(set(layers)) != len(layers):
+        raise ValueError(f"{name} must be one or more different layer numbers; got {layers!r}. None means all layers.")
+    return layers
+
+
+def is_for(layers, view):
+    """Whether a policy with this setting of `layers` is for the layer that is shown."""
+    return layers is None or view.index in layers
+
+
+def existing(view):
+    """Positions in `view.data` of the connections that exist, int64, or None if all do; a masked dense layer has others."""
+    removed = getattr(view, "removed", None)
+    return None if removed is None else np.flatnonzero(~removed)
+
+
+def n_possible(view):
+    """n_in * n_out: what the sparsity of a layer is a fraction of."""
+    return view.shape[0] * view.shape[1]
+
+
+def smallest(view, n_kept):
+    """Positions in `view.data` of all connections but the `n_kept` largest by magnitude.
+
+    Parameters
+    ----------
+    view : LayerView
+    n_kept : int, >= 0
+
+    Returns
+    -------
+    int64, ascending
+        Empty if there are no more than `n_kept` connections. Of equal magnitudes the first go.
+    """
+    positions = existing(view)
+    values = view.data if positions is None else view.data[positions]
+    found = smallest_magnitude(values, max(0, values.size - n_kept))
+    return found if positions is None else positions[found]
+
+
+def largest_of(values, k):
+    """Positions of the k values farthest from zero, int64, ascending; of equal magnitudes the first are taken."""
+    others = values.size - 1 - smallest_magnitude(values[::-1], values.size - k)
+    taken = np.ones(values.size, bool)
+    taken[others] = False
+    return np.flatnonzero(taken)
+
+
+def threshold_of(view, drop):
+    """The largest magnitude among the connections that go, 0 if none do: what pruning by a threshold would have been given."""
+    return float(np.abs(view.data[drop]).max()) if drop.size else 0.0
