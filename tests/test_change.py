@@ -112,15 +112,45 @@ def test_a_change_that_fits_no_layer_cannot_be_made(wrong):
         Change(**wrong)
 
 
-def test_dense_weights_have_no_topology():
-    w = DenseWeights(np.ones((2, 3), np.float32))
-    for change in (Change(drop=[0]), Change(grow=[1])):
-        with pytest.raises(TypeError, match="Dense layers have no topology"):
-            apply_change(w, change)
+def test_dense_weights_mask_what_is_dropped():
+    w = DenseWeights(np.arange(1, 7, dtype=np.float32).reshape(2, 3))
+    w.allocate_state(2)
+    w.state[:] = [[10, 20, 30, 40, 50, 60], [-1, -2, -3, -4, -5, -6]]
+    before, version = arrays(w), w.version
     apply_change(w, Change(zero=[1, 5]))
-    assert w.matrix.tolist() == [[1, 0, 1], [1, 1, 0]]
-    with pytest.raises(TopologyError, match="from 0 to 5"):
-        apply_change(w, Change(zero=[6]))
+    assert w.matrix.tolist() == [[1, 0, 3], [4, 5, 0]] and w.removed is None and w.version == version
+    apply_change(w, Change(drop=[0, 1, 4]))
+    w.check()
+    assert w.matrix.tolist() == [[0, 0, 3], [4, 0, 0]] and w.state.tolist() == [[0, 0, 30, 40, 0, 60], [0, 0, -3, -4, 0, -6]]
+    assert w.removed.tolist() == [1, 1, 0, 0, 1, 0] and w.n_connections == 3 and w.density == 0.5 and w.version != version
+    # 2 is dropped and starts anew, 0 and 4 come back
+    version = w.version
+    apply_change(w, Change(drop=[2, 3], grow=[0, 2, 4], values=[7, 8, 9]))
+    w.check()
+    assert w.matrix.tolist() == [[7, 0, 8], [0, 9, 0]] and w.state.tolist() == [[0, 0, 0, 0, 0, 60], [0, 0, 0, 0, 0, -6]]
+    assert w.csr.toarray().tolist() == w.matrix.tolist() and w.csr.nnz == 4 and w.version == version
+    assert all(a is before[name] for name, a in arrays(w).items() if name != "removed")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (dict(zero=[6]), "from 0 to 5"),
+        (dict(drop=[1]), r"drop\[0\] must be a connection that exists, and this one was removed before; got 1"),
+        (dict(zero=[0, 1]), r"zero\[1\] must be a connection that exists"),
+        (dict(grow=[0, 1]), r"grow\[0\] must be an empty place once drop is gone; got 0"),
+        (dict(grow=[6]), r"grow\[0\] must be a flat position"),
+        (dict(drop=[3, 2]), r"drop\[1\] must be above"),
+    ],
+)
+def test_a_change_that_does_not_fit_a_dense_layer_changes_nothing(change, message):
+    w = DenseWeights(np.ones((2, 3), np.float32), removed=np.array([[False, True, False], [False, False, False]]))
+    before = snapshot(w)
+    with pytest.raises(TopologyError, match=message):
+        apply_change(w, Change(**change))
+    assert snapshot(w) == before
+    with pytest.raises(TopologyError, match="empty place"):
+        apply_change(DenseWeights(np.ones((2, 3), np.float32)), Change(grow=[3]))
 
 
 @pytest.mark.parametrize("change", [Change(drop=[0], grow=[1]), Change(drop=[0]), Change(grow=[1])])

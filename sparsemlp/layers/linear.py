@@ -105,7 +105,8 @@ class Linear:
         x, dy, dx : float[tiles, units, lanes]; dx has no tiles for the first layer
         below : (ints, reals, dbias) of the layer below; dbias : float[n_out] of this layer, filled by the layer above
         rule, hyper, bias_hyper : see kernels/update.py
-        states : (float[k, connections], float[k, n_out]), the optimizer's state, or where the rule GRADIENT writes
+        states : (float[k, connections], float[k, n_out]), the optimizer's state, or where the rule GRADIENT writes; of a dense
+            layer it writes the gradients of masked weights too
         """
         from ..kernels import backward, epilogue, update
 
@@ -115,8 +116,9 @@ class Linear:
         if self.weights.is_dense:
             back = epilogue.dense_backward_epilogue if nt > 1 else epilogue.dense_backward_epilogue_serial
             dw, spare = context.dense_gradients(self.weights.shape, x.shape[0])
+            removed = None if rule == update.GRADIENT else self.weights.removed
             return _dense_backward, (
-                self.weights.matrix, x, dy, dx, n, dw, spare, back, (w, nt, x, dx, dbias_in, ints, reals),
+                self.weights.matrix, x, dy, dx, n, dw, spare, removed, back, (w, nt, x, dx, dbias_in, ints, reals),
                 update.update_part, w, (self.weights.data, dw.reshape(-1), state, rule, hyper),
                 (self.bias, dbias, bias_state, rule, bias_hyper),
             )  # fmt: skip
@@ -165,7 +167,7 @@ def _dense_forward(transposed, x, y, n, kernel, args):
     kernel(*args)
 
 
-def _dense_backward(matrix, x, dy, dx, n, dw, spare, back, back_args, step, w, step_args, bias_args):
+def _dense_backward(matrix, x, dy, dx, n, dw, spare, removed, back, back_args, step, w, step_args, bias_args):
     for tile in range(x.shape[0]):
         live = _live(x, tile, n)
         np.matmul(x[tile, :, :live], dy[tile, :, :live].T, out=spare if tile else dw)
@@ -176,5 +178,7 @@ def _dense_backward(matrix, x, dy, dx, n, dw, spare, back, back_args, step, w, s
             dx[tile, :, live:] = 0  # what a larger batch left there
     if dx.size:
         back(*back_args)
+    if removed is not None:
+        np.copyto(step_args[1], 0, where=removed)  # no gradient: value and state stay exactly zero
     in_pieces(partial(step, w), dw.size, *step_args)
     step(w, 0, bias_args[0].size, *bias_args)

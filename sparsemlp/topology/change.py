@@ -6,6 +6,7 @@ import numpy as np
 
 from ..errors import TopologyError
 from ..weights import INDEX_LIMIT
+from .masking import apply_to_dense
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,10 +72,11 @@ def apply_change(weights, change):
 
     Parameters
     ----------
-    weights : SparseWeights
-        If the number of connections stays the same, so do its arrays, with new content; else it gets new ones. Survivors keep
-        value and optimizer state bit for bit; `version` changes. A change that only zeroes values leaves the topology and the
-        version as they are; dense weights take this one too.
+    weights : SparseWeights or DenseWeights
+        If the number of connections stays the same, so do the arrays of sparse weights, with new content; else they get new ones.
+        Survivors keep value and optimizer state bit for bit; `version` changes. A change that only zeroes values leaves the
+        topology and the version as they are. Dense weights keep their arrays: what is dropped is masked out (`masking.py`), and
+        positions count in all of `data`, masked ones included.
     change : Change
 
     Raises
@@ -82,21 +84,20 @@ def apply_change(weights, change):
     TopologyError
         A position is out of range, out of order, or doubled; a place to grow is taken; a value is not finite; the layer would
         hold more than 2**31 - 1 connections. Nothing has been changed then.
-    TypeError
-        Dense weights have no topology to change.
 
     Notes
     -----
-    O(connections + units) time. With the number of connections unchanged it takes no second copy of the layer: 1 byte per
+    Sparse weights: O(connections + units) time. With the number of connections unchanged it takes no second copy of the layer: 1 byte per
     connection and 4 (float64: 8) per new one. All is checked first, and then done in one kernel call or swapped in one
     assignment, so that KeyboardInterrupt comes before or after.
     """
     drop, grow, zero = change.drop, change.grow, change.zero
-    if weights.is_dense and (drop.size or grow.size):
-        raise TypeError(f"apply_change must get sparse weights; got {weights!r}. Dense layers have no topology: policies leave them alone.")
     weights.require_sound()
     values = np.zeros(grow.size, weights.dtype) if change.values is None else _finite(change.values, weights.dtype)
     marks = _check(weights, drop, zero, grow)
+    if weights.is_dense:
+        apply_to_dense(weights, change, values)
+        return
     if not (drop.size or grow.size):
         weights.data[zero] = 0
         return
@@ -138,14 +139,16 @@ def _finite(values, dtype):
 def _check(weights, drop, zero, grow):
     """The marks that `rewrite` takes, uint8[connections], or TopologyError if the change does not fit the layer."""
     n_in, n_out = weights.shape
-    n = weights.n_connections
-    if n - drop.size + grow.size > INDEX_LIMIT:
+    n = weights.data.size
+    if not weights.is_dense and n - drop.size + grow.size > INDEX_LIMIT:
         raise TopologyError(f"A layer holds at most 2**31 - 1 connections; the change would make {n - drop.size + grow.size}.")
 
     from ..kernels import evolve
     from ..kernels.simd import WIDTH
 
-    indptr, indices = (np.zeros(1, np.int32), np.zeros(0, np.int32)) if weights.is_dense else (weights._indptr, weights._indices)
+    # a dense layer's structure is its mask's, which masking.py checks: here it counts as rows without connections
+    empty = np.zeros(n_in + 1, np.int32), np.zeros(0, np.int32)
+    indptr, indices = empty if weights.is_dense else (weights._indptr, weights._indices)
     marks, seen = np.empty(max(n, n - drop.size + grow.size), np.uint8), np.empty(n_out, np.int32)
     fault, q = evolve.find_fault(WIDTH[16], n_out, indptr, indices, n, drop, zero, grow, marks, seen)
     if fault == evolve.NO_FAULT:

@@ -1,0 +1,53 @@
+"""Changes of dense layers: what is removed is masked out, and stays exactly zero with zero optimizer state."""
+
+import numpy as np
+
+from ..errors import TopologyError
+
+
+def apply_to_dense(weights, change, values):
+    """Apply a change whose lists are in range, ascending and disjoint where they must be.
+
+    Parameters
+    ----------
+    weights : DenseWeights
+    change : Change
+    values : float[len(change.grow)]
+
+    Raises
+    ------
+    TopologyError
+        A position to drop or to zero is masked already, or a place to grow is taken. Nothing has been changed then.
+
+    Notes
+    -----
+    O(positions) time; the first removal allocates the mask, 1 byte a weight. Values become 0 before they are masked and are
+    unmasked before they get a value, so that whatever interrupts leaves a valid layer.
+    """
+    drop, grow, zero = change.drop, change.grow, change.zero
+    removed = weights.removed
+    if removed is not None:
+        for name, positions in (("drop", drop), ("zero", zero)):
+            _refuse(name, positions, removed[positions], "a connection that exists, and this one was removed before")
+    taken = np.ones(grow.size, bool) if removed is None else ~removed[grow]
+    taken &= ~np.isin(grow, drop, assume_unique=True)
+    _refuse("grow", grow, taken, "an empty place once drop is gone")
+    weights.data[zero] = 0
+    for row in (weights.data, *weights.state):
+        row[drop] = 0
+    if removed is None and drop.size:
+        mask = np.zeros(weights.data.size, bool)
+        mask[drop] = True
+        weights.removed = removed = mask
+        weights.version += 1  # what was prebuilt knows of no mask
+    elif drop.size:
+        removed[drop] = True
+    if grow.size:
+        removed[grow] = False
+        weights.data[grow] = values
+
+
+def _refuse(name, positions, wrong, rule):
+    if wrong.any():
+        q = int(np.flatnonzero(wrong)[0])
+        raise TopologyError(f"Change.{name}[{q}] must be {rule}; got {positions[q]}. Nothing was changed.")
