@@ -14,7 +14,9 @@ class History:
         "val_loss", "val_accuracy" : after it, if there is validation data; "lr" : at its start;
         "seconds", "evolution_seconds", "evaluation_seconds" : float, of the steps, of the topology change before them, of the evaluation;
         "steps", "samples" : int; "connections", "density" : lists, by layer; "dropped", "grown" : lists, by layer, in the change
-        before the epoch; "zeta" : float or None, of that change; "bytes" : int, of weights, indices, optimizer state and biases.
+        before the epoch and in those after its steps; "zeta" : float or None, of the change before it; "storage" : list of "dense" or
+        "sparse", by layer; "turned_sparse" : list of dicts with "layer", "step", "density": which dense layers became sparse;
+        "bytes" : int, of weights, indices, optimizer state and biases.
     stopped : str or None
         Why the run ended before its last epoch.
 

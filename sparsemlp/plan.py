@@ -151,19 +151,19 @@ class Plan:
 
     def backward_calls(self, network, rule, hyper, bias_hyper, states=None):
         """[(function, arguments)] from the last layer to the first; `states` replaces the layers' optimizer states."""
-        a, d = self.activations, self.gradients
-        none = np.zeros((0, 0, self.lanes), network.dtype)
-        calls = []
-        for k in range(len(network.layers) - 1, -1, -1):
-            layer = network.layers[k]
-            if k:
-                below = (*self.epilogues[k - 1], self.dbias[k - 1])
-            else:
-                below = (np.zeros(3, np.int64), np.zeros(3, network.dtype), np.zeros(0, network.dtype))
-            state = states[k] if states else (layer.weights.state, layer.bias_state)
-            args = (self.context, a[k], d[k], d[k - 1] if k else none, self.n, below, rule, hyper, bias_hyper, self.dbias[k], state)
-            calls.append(layer.backward_call(*args))
-        return calls
+        order = range(len(network.layers) - 1, -1, -1)
+        return [self.backward_call(network, k, rule, hyper, bias_hyper, states[k] if states else None) for k in order]
+
+    def backward_call(self, network, k, rule, hyper, bias_hyper, state=None):
+        """(function, arguments) of layer k; `state` replaces its optimizer state."""
+        a, d, layer = self.activations, self.gradients, network.layers[k]
+        if k:
+            dx, below = d[k - 1], (*self.epilogues[k - 1], self.dbias[k - 1])
+        else:
+            dx = np.zeros((0, 0, self.lanes), network.dtype)
+            below = np.zeros(3, np.int64), np.zeros(3, network.dtype), np.zeros(0, network.dtype)
+        state = state or (layer.weights.state, layer.bias_state)
+        return layer.backward_call(self.context, a[k], d[k], dx, self.n, below, rule, hyper, bias_hyper, self.dbias[k], state)
 
     def _require_memory(self, network, n, training):
         """Raise MemoryError, before anything is allocated, if the buffers for batches of n would not fit."""

@@ -1,6 +1,7 @@
 """One step: forward, loss, backward with the optimizer's update; or the gradients alone."""
 
 import math
+from functools import partial
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from .errors import NonFiniteError
 from .optimizers import RULES, Optimizer
 from .plan import Plan
 from .randomness import step_key
-from .threads import engine
+from .threads import engine, in_pieces
 
 L2, DECAY = 4, 5  # positions of weight decay in the hyperparameters: biases are not decayed
 
@@ -59,7 +60,7 @@ class Steps:
         net, optimizer = self.network, self.optimizer
         net.require_sound()
         missing = [layer for layer in net.layers if layer.weights.state.shape[0] != optimizer.n_state]
-        n_bytes = sum(layer.weights.n_connections for layer in missing) * optimizer.n_state * net.dtype.itemsize
+        n_bytes = sum(layer.weights.data.size for layer in missing) * optimizer.n_state * net.dtype.itemsize
         if n_bytes >= WORTH_ASKING:
             require(n_bytes, f"The state of {type(optimizer).__name__}", "SGD without momentum keeps none; a lower density needs less.")
         fresh = self.step == 0 or net.trained_by not in (None, optimizer.rule)
@@ -73,24 +74,43 @@ class Steps:
         net = self.network
         activation = self.loss.output_activation(net.output)
         plan = Plan(net, n, capacity, output_activation=activation, training=True, share=share)
-        hypers = self._hyper, self._bias_hyper
-        if self._needs_gradient:
-            plan.grads = share.grads if share else gradient_buffers(net)
-            plan.backward = plan.backward_calls(net, RULES["gradient"], *hypers, plan.grads) + self._update_calls(plan)
-        else:
-            plan.backward = plan.backward_calls(net, self.optimizer.rule, *hypers)
+        plan.backward = plan.backward_calls(net, self.optimizer.rule, self._hyper, self._bias_hyper)
+        plan.unfused = {}
         return plan
 
-    def _update_calls(self, plan):
-        """The optimizer's update from stored gradients, for policies that look at them."""
+    def _backward(self, plan):
+        """Backward with the update, by the fused kernels but for layers whose gradients the policy asked for in this step."""
+        if self._asked is None:
+            for function, args in plan.backward:
+                function(*args)
+            return
+        last = len(plan.backward) - 1
+        for q, (function, args) in enumerate(plan.backward):
+            if needs_stored(self._asked[last - q], self.network.layers[last - q]):
+                for function, args in self._unfused(plan, last - q):
+                    function(*args)
+            else:
+                function(*args)
+        self.evolution.collect()
+
+    def _unfused(self, plan, k):
+        """Layer k's backward pass that stores the gradients, and then the update from them."""
         from .kernels import update
 
-        kernel = update.update_all if plan.context.n_threads > 1 else update.update_all_serial
-        rule, calls = self.optimizer.rule, []
-        for layer, (dw, db) in zip(self.network.layers, plan.grads, strict=True):
-            start = (plan.context.w, plan.context.n_threads)
-            calls.append((kernel, (*start, layer.weights.data, dw[0], layer.weights.state, rule, self._hyper)))
-            calls.append((kernel, (*start, layer.bias, db[0], layer.bias_state, rule, self._bias_hyper)))
+        layer, grads = self.network.layers[k], self.evolution.buffers(k)
+        held, calls = plan.unfused.get(k, (None, ()))
+        if held is grads:
+            return calls
+        hypers, rule, weights, w = (self._hyper, self._bias_hyper), self.optimizer.rule, layer.weights, plan.context.w
+        data = weights.data, grads[0][0], weights.state, rule, self._hyper
+        calls = [plan.backward_call(self.network, k, RULES["gradient"], *hypers, grads)]
+        if weights.is_dense:
+            calls += [(in_pieces, (partial(update.update_part, w), weights.data.size, *data)), (weights.clear_removed, ())]
+        else:
+            n_threads = plan.context.n_threads
+            calls.append((update.update_all if n_threads > 1 else update.update_all_serial, (w, n_threads, *data)))
+        calls.append((update.update_part, (w, 0, layer.bias.size, layer.bias, grads[1][0], layer.bias_state, rule, self._bias_hyper)))
+        plan.unfused[k] = grads, calls
         return calls
 
     def _forward(self, plan, source, rows, values, weights):
@@ -118,8 +138,7 @@ class Steps:
         self._hyper[:] = hyper
         self._bias_hyper[:] = hyper
         self._bias_hyper[L2], self._bias_hyper[DECAY] = 0, 1
-        for function, args in plan.backward:
-            function(*args)
+        self._backward(plan)
         return loss
 
     def train_step(self, X, y, sample_weight=None):
@@ -156,6 +175,7 @@ class Steps:
                 raise ValueError(f"y must have {net.n_out} columns, the network's outputs; got {values.shape[1]}.")
         weights = check_sample_weight(sample_weight, n)
         with engine():
+            self._asked = None
             plan = self._plan(n, n)
             if weights is None:
                 plan.uniform_scale()
@@ -169,7 +189,8 @@ class Steps:
         -------
         loss : float
         gradients : list of (float[connections], float[n_out])
-            By layer: of the stored connections, in CSR order (row-major for dense layers), and of the biases.
+            By layer: of the stored connections, in CSR order (row-major for dense layers, removed connections included), and of
+            the biases.
         """
         net = self.network
         loss = self.loss
@@ -181,10 +202,15 @@ class Steps:
             if weights is None:
                 plan.uniform_scale()
             value = self._forward(plan, source, plan.rows, targets.values, weights)
-            grads = gradient_buffers(net)
-            for function, args in plan.backward_calls(net, RULES["gradient"], self._hyper, self._bias_hyper, grads):
-                function(*args)
+            grads = self._stored_gradients(plan)
         return value, [(dw[0], db[0]) for dw, db in grads]
+
+    def _stored_gradients(self, plan):
+        """After a forward pass: new (float[1, data.size], float[1, n_out]) by layer, without a step."""
+        grads = gradient_buffers(self.network)
+        for function, args in plan.backward_calls(self.network, RULES["gradient"], self._hyper, self._bias_hyper, grads):
+            function(*args)
+        return grads
 
     def _not_finite(self, plan, loss):
         where = "the loss itself"
@@ -211,8 +237,11 @@ class Steps:
                 )
 
 
+def needs_stored(asked, layer):
+    """Whether a policy that asked for this needs the layer's gradients in memory; growth looks at all pairs of units by itself."""
+    return bool(asked & {"gradient", "accumulated_gradient"} or (asked and layer.weights.is_dense))
+
+
 def gradient_buffers(network):
     """[(float[1, connections], float[1, n_out])] by layer, where the rule GRADIENT writes."""
-    return [
-        (np.zeros((1, layer.weights.n_connections), network.dtype), np.zeros((1, layer.n_out), network.dtype)) for layer in network.layers
-    ]
+    return [(np.zeros((1, layer.weights.data.size), network.dtype), np.zeros((1, layer.n_out), network.dtype)) for layer in network.layers]

@@ -10,18 +10,17 @@ from .augmented_rows import AugmentedRows
 from .callbacks import Callback
 from .data import Rows, Targets, check_sample_weight
 from .datasets import Augmentation
+from .evolution import Evolution
 from .history import History
 from .losses import get_loss
 from .network import OUTPUTS, Network
 from .optimizers import SGD
-from .policies.base import LayerView, Policy, Progress
+from .policies.base import Policy, Progress
 from .policies.static import Static
 from .progress import compiling_notice, progress_bar
 from .randomness import key, stream
-from .schedules import as_schedule
 from .step import Steps
 from .threads import engine
-from .topology.change import apply_change
 
 N_HYPER = 9
 
@@ -37,8 +36,11 @@ class Trainer(Steps):
     loss : {"cross_entropy", "binary_cross_entropy", "mse"}, optional
         Default: by the network's output.
     policy : Policy
-        Default `Static()`.
+        Default `Static()`. May be replaced between two fits: `trainer.policy = ...`.
     callbacks : sequence of Callback
+    dense_above : float in [0, 1]
+        A layer that is stored dense (`DenseWeights`) and whose removed connections do not come back turns into `SparseWeights` when
+        its density is below this; the history says when, under "turned_sparse". 0: never, connections are only masked.
     debug : bool, optional
         Check every invariant of the network after each topology change. Default: whether the environment variable SPARSEMLP_DEBUG is 1.
 
@@ -63,26 +65,33 @@ class Trainer(Steps):
     True
     """
 
-    def __init__(self, network, optimizer=None, loss=None, policy=None, callbacks=(), *, debug=None):
+    def __init__(self, network, optimizer=None, loss=None, policy=None, callbacks=(), *, dense_above=0.5, debug=None):
         self.network = checks.instance("network", network, Network, "sm.MLP([784, 1000, 10], density=0.05)")
         self.optimizer = SGD(lr=0.01, momentum=0.9) if optimizer is None else optimizer
         self.loss = get_loss(loss or OUTPUTS[network.output], network.output)
-        self.policy = checks.instance("policy", policy or Static(), Policy, "sm.SET(zeta=0.3)")
         self.callbacks = [checks.instance("callback", c, Callback, "sm.EarlyStopping('val_loss')") for c in callbacks]
         self.debug = os.environ.get("SPARSEMLP_DEBUG") == "1" if debug is None else debug
+        self.evolution = Evolution(network, None, dense_above, self.debug)
+        self.policy = policy or Static()
         self.step, self.epoch, self.n_epochs, self.n_fits = 0, 0, 0, 0
         self.history = History()
         self.stop_training = None
-        self.policy_states = None
         self._hyper, self._bias_hyper = (np.zeros(N_HYPER, network.dtype) for _ in range(2))
         self._dropout_key = key(network.seed, "dropout")
-        self._plans, self._capacity = {}, None
-        if not self.policy.needs <= {"gradient"}:
-            raise ValueError(
-                f"A policy may need 'gradient', which the trainer provides; {type(self.policy).__name__} needs {set(self.policy.needs)}."
-            )
-        self._needs_gradient = bool(self.policy.needs)
-        self._acts_on_steps = type(self.policy).on_step is not Policy.on_step
+        self._plans, self._capacity, self._asked = {}, None, None
+
+    @property
+    def policy(self):
+        return self.evolution.policy
+
+    @policy.setter
+    def policy(self, policy):
+        self.evolution.policy = checks.instance("policy", policy, Policy, "sm.SET(zeta=0.3)")
+
+    @property
+    def policy_states(self):
+        """The policy's state of each layer; None before the first fit."""
+        return self.evolution.states
 
     def fit(
         self,
@@ -163,21 +172,21 @@ class Trainer(Steps):
             net.classes = classes
             raise
         if not resume or self.n_fits == 0:
-            self.epoch, self.history, self.policy_states = 0, History(), None
+            self.epoch, self.history = 0, History()
             self.n_fits += 1
+            self.evolution.states = None
+        self.evolution.n_fits = self.n_fits
         self.n_epochs, self.stop_training, self.history.stopped = epochs, None, None
         n_steps = -(-len(source) // batch_size)
-        if self.policy_states is None:
-            self.policy_states = [
-                self.policy.start(self._view(k), stream(net.seed, "policy", self.n_fits, 0, k)) for k in range(len(net.layers))
-            ]
+        if self.evolution.states is None:
+            self.evolution.start()
         bar = progress_bar(progress, epochs * n_steps, self.epoch * n_steps)
         self._call("on_fit_begin", self)
         try:
             with bar:
                 for epoch in range(self.epoch, epochs):
                     self._call("on_epoch_begin", self, epoch)
-                    record = self._evolve(epoch, epochs, n_steps)
+                    record = self._evolve(epoch, n_steps, lambda: self._start_gradients(source, targets, weights, batch_size, shuffle))
                     self._train_epoch(record, source, targets, weights, batch_size, shuffle, bar)
                     self._evaluate_epoch(record, validation)
                     self.history.append(record)
@@ -202,83 +211,83 @@ class Trainer(Steps):
         """For pickle and copy: everything but the buffers of steps, which are made again when needed."""
         return {**self.__dict__, "_plans": {}, "_capacity": None}
 
-    def _view(self, k, gradient=None):
-        return LayerView.of(self.network.layers[k], k, gradient=gradient)
-
-    def _evolve(self, epoch, epochs, n_steps):
-        """Let the policy change the topology between epochs; the first half of the epoch's record."""
+    def _evolve(self, epoch, n_steps, start_gradients):
+        """Let the policy change the topology before an epoch; the first part of the epoch's record."""
         start = time.perf_counter()
-        changes = []
+        record = {"epoch": epoch, "evolution_seconds": 0.0, **self.evolution.new_record(epoch, self.n_epochs)}
         if epoch > 0:
-            progress = Progress(epoch=epoch - 1, n_epochs=epochs, step=self.step, n_steps=n_steps)
-            changes = [self._change(k, "between_epochs", progress, (epoch, k)) for k in range(len(self.network.layers))]
-        zeta = getattr(self.policy, "zeta", None)
-        return {
-            "epoch": epoch,
-            "evolution_seconds": time.perf_counter() - start,
-            "dropped": [0 if c is None else len(c.drop) for c in changes] or [0] * len(self.network.layers),
-            "grown": [0 if c is None else len(c.grow) for c in changes] or [0] * len(self.network.layers),
-            "zeta": None if zeta is None or epoch == 0 else float(as_schedule(zeta)(epoch - 1, epochs)),
-        }
+            self.evolution.between_epochs(Progress(epoch - 1, self.n_epochs, self.step, n_steps, epoch * n_steps), record)
+        elif not self.evolution.started:
+            self.evolution.before_first_step(start_gradients, record)
+        self.evolution.new_epoch()
+        record["evolution_seconds"] = time.perf_counter() - start
+        return record
 
-    def _change(self, k, occasion, progress, counters, gradient=None):
-        """Ask the policy about layer k and apply what it answers."""
-        layer = self.network.layers[k]
-        rng = stream(self.network.seed, "policy", self.n_fits, *counters)
-        decide = getattr(self.policy, occasion)
-        change, self.policy_states[k] = decide(self._view(k, gradient), self.policy_states[k], progress, rng)
-        if change is not None:
-            with engine():
-                apply_change(layer.weights, change)
-            if self.debug:
-                layer.weights.check()
-        return change
-
-    def _train_epoch(self, record, source, targets, weights, batch_size, shuffle, bar):
-        net, n, epoch, epochs = self.network, len(source), record["epoch"], self.n_epochs
-        order = np.arange(n)
+    def _order(self, source, epoch, shuffle):
+        """The samples of an epoch in their order; it also brings the augmentation to this epoch."""
+        net = self.network
+        order = np.arange(len(source))
         if shuffle:
             stream(net.seed, "shuffle", self.n_fits, epoch).shuffle(order)
         if isinstance(source, AugmentedRows):
             source.key = key(net.seed, "augment", self.n_fits, epoch)
+        return order
+
+    def _batch(self, s, batch_size, order, targets, weights):
+        """(plan, rows, target values) of batch s of an epoch."""
+        rows = order[s * batch_size : (s + 1) * batch_size]
+        plan = self._plan(rows.size, min(batch_size, order.size))
+        values = targets.values
+        if self.loss.name == "cross_entropy":
+            values = np.take(values, rows, out=plan.labels, mode="clip")
+        if weights is None:
+            plan.uniform_scale()
+        return plan, rows, values
+
+    def _start_gradients(self, source, targets, weights, batch_size, shuffle):
+        """Mean gradients over the first batches of the run, by layer, for policies that decide before the first step."""
+        order = self._order(source, 0, shuffle)
+        n_batches = min(self.policy.start_batches, -(-order.size // batch_size))
+        total = [np.zeros(layer.weights.data.size, self.network.dtype) for layer in self.network.layers]
+        with engine():
+            for s in range(n_batches):
+                plan, rows, values = self._batch(s, batch_size, order, targets, weights)
+                self._forward(plan, source, rows, values, weights)
+                for t, (dw, _) in zip(total, self._stored_gradients(plan), strict=True):
+                    t += dw[0] / n_batches
+        return total
+
+    def _train_epoch(self, record, source, targets, weights, batch_size, shuffle, bar):
+        n, epoch, epochs = len(source), record["epoch"], self.n_epochs
+        order = self._order(source, epoch, shuffle)
         constant_lr = not callable(self.lr)
-        labels = self.loss.name == "cross_entropy"
         n_steps = -(-n // batch_size)
-        capacity = min(batch_size, n)
         record["lr"] = now = self._rate(epoch, epochs)
+        asks, acts = bool(self.policy.needs), self.evolution.acts_on_steps
         total = correct = 0.0
         start = time.perf_counter()
         for s in range(n_steps):
-            rows = order[s * batch_size : (s + 1) * batch_size]
-            with engine(), compiling_notice(self.step == 0):
-                plan = self._plan(rows.size, capacity)
-                if not constant_lr:
-                    now = self._rate(epoch + s / n_steps, epochs)
-                values = targets.values
-                if labels:
-                    values = np.take(values, rows, out=plan.labels, mode="clip")
-                if weights is None:
-                    plan.uniform_scale()
-                loss = self._run_step(plan, source, rows, values, weights, now)
+            progress = Progress(epoch, epochs, self.step, n_steps, epoch * n_steps + s) if asks or acts else None
+            with engine():
+                with compiling_notice(self.step == 0):
+                    plan, rows, values = self._batch(s, batch_size, order, targets, weights)
+                    if not constant_lr:
+                        now = self._rate(epoch + s / n_steps, epochs)
+                    self._asked = self.evolution.ask(progress) if asks else None
+                    loss = self._run_step(plan, source, rows, values, weights, now)
                 total += loss * rows.size
                 correct += float(plan.stats[1])
-            if self._acts_on_steps:
-                self._after_step(plan, epoch, epochs, s, n_steps)
+                if acts:
+                    self.evolution.after_step(plan, progress, s, record)
             bar.update(1)
         record["seconds"] = time.perf_counter() - start
         self._check_finite(epoch)
         record["steps"], record["samples"] = n_steps, n
         record["loss"] = total / n
-        if labels:
+        if self.loss.name == "cross_entropy":
             record["accuracy"] = correct / n
         elif self.loss.name == "binary_cross_entropy":
-            record["accuracy"] = correct / (n * net.n_out)
-
-    def _after_step(self, plan, epoch, epochs, s, n_steps):
-        progress = Progress(epoch=epoch, n_epochs=epochs, step=self.step - 1, n_steps=n_steps)
-        for k in range(len(self.network.layers)):
-            gradient = plan.grads[k][0][0] if self._needs_gradient else None
-            self._change(k, "on_step", progress, (epoch, k, s + 1), gradient)
+            record["accuracy"] = correct / (n * self.network.n_out)
 
     def _evaluate_epoch(self, record, validation):
         start = time.perf_counter()
@@ -289,4 +298,5 @@ class Trainer(Steps):
         layers = self.network.layers
         record["connections"] = [layer.weights.n_connections for layer in layers]
         record["density"] = [layer.weights.density for layer in layers]
+        record["storage"] = ["dense" if layer.weights.is_dense else "sparse" for layer in layers]
         record["bytes"] = sum(sum(layer.nbytes().values()) for layer in layers)

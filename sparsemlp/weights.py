@@ -340,6 +340,8 @@ class DenseWeights:
         """As `SparseWeights.require_sound`."""
         require_array(f"{where}.data", self.data, (self.shape[0] * self.shape[1],), self.dtype)
         require_state(f"{where}.state", self.state, self.data)
+        if self.removed is not None:
+            require_array(f"{where}.removed", self.removed, self.data.shape, bool)
 
     def check_bounds(self):
         """Dense weights have no index."""

@@ -116,7 +116,7 @@ def test_all_zero_inputs(problem, optimizer, topology):
     """Only biases learn: the prior of the classes; the first layer's weights keep their values but for weight decay."""
     _, y = problem
     trainer = make(optimizer, topology)
-    trainer.policy, trainer._acts_on_steps = sm.Static(), False
+    trainer.policy = sm.Static()
     before = trainer.network.layers[0].weights.data.copy()
     trainer.fit(np.zeros((120, 10)), y, epochs=30, batch_size=30)
     assert finite(trainer.network)

@@ -189,8 +189,8 @@ class Follow:
     def __init__(self, trainer, X, y, batch, whole):
         self.trainer, self.X, self.y, self.batch, self.whole = trainer, X, y, batch, whole
         self.reference, self.worst, self.exploded = Reference(trainer), 0.0, False
-        self._step, self._evolve = trainer._run_step, trainer._change
-        trainer._run_step, trainer._change = self.step, self.change
+        self._step, self._evolve = trainer._run_step, trainer.evolution.change
+        trainer._run_step, trainer.evolution.change = self.step, self.change
 
     def step(self, plan, source, rows, values, weights, lr):
         if not self.whole:

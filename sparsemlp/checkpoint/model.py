@@ -12,6 +12,7 @@ from ..layers import Linear
 from ..losses import LOSSES
 from ..mlp import MLP
 from ..network import Network
+from ..policies.base import LayerView
 from ..schedules import as_schedule
 from ..threads import engine
 from ..training import Trainer
@@ -142,7 +143,7 @@ def _layer(k, layer, put):
         "class": "Linear",
         "n_in": layer.n_in,
         "n_out": layer.n_out,
-        "n_connections": weights.n_connections,
+        "n_connections": weights.data.size,
         "n_state": weights.state.shape[0],
         "activation": layer.activation,
         "slope": float(layer.slope),
@@ -153,7 +154,9 @@ def _layer(k, layer, put):
         "bias": put(layer.bias),
         "bias_state": put(layer.bias_state),
     }
-    if not weights.is_dense:
+    if weights.is_dense:
+        content["removed"] = None if weights.removed is None else put(weights.removed)
+    else:
         content.update(indptr=put(weights.indptr), indices=put(weights.indices))
     return content
 
@@ -177,6 +180,8 @@ def _trainer(trainer, put):
         "loss": trainer.loss.name,
         "lr": encode(trainer.lr, "trainer.lr", put),
         "policy_states": encode(trainer.policy_states, f"the state of {type(trainer.policy).__name__}", put),
+        "gradients": encode(trainer.evolution.saved(), "the gradients of the policy", put),
+        "dense_above": trainer.evolution.dense_above,
         "history": {"records": trainer.history.records, "stopped": trainer.history.stopped},
         **{name: int(getattr(trainer, name)) for name in COUNTERS},
     }
@@ -239,8 +244,11 @@ def _load_layer(k, content, dtype, reader, decoder):
     elif n != n_in * n_out:
         raise CheckpointError(f"{where} is dense, so it must have {n_in} * {n_out} weights; got {n}.")
     else:
-        weights = DenseWeights(data.reshape(shape))
+        removed = content.get("removed")
+        weights = DenseWeights(data.reshape(shape), None if removed is None else reader.array(removed, bool, (n,)).reshape(shape))
     weights.state = _finite(reader.array(content.get("state"), dtype, (n_state, n)), f"{where}.state")
+    if weights.is_dense and weights.removed is not None:
+        weights.clear_removed()
     bias = _finite(reader.array(content.get("bias"), dtype, (n_out,)), f"{where}.bias")
     activation, slope, dropout = _get(content, "activation", str), content.get("slope"), content.get("dropout")
     layer = Linear(weights, bias, activation, slope, dropout)
@@ -275,7 +283,7 @@ def _load_trainer(content, network, decoder):
     loss = _get(content, "loss", str)
     if loss not in LOSSES:
         raise CheckpointError(f"the loss {loss!r:.80} is not known here.")
-    trainer = Trainer(network, optimizer, loss, policy)
+    trainer = Trainer(network, optimizer, loss, policy, dense_above=content.get("dense_above", 0.5))
     network.trained_by = optimizer.rule
     for k, layer in enumerate(network.layers):
         rows = layer.bias_state.shape[0]
@@ -286,11 +294,30 @@ def _load_trainer(content, network, decoder):
     for name in COUNTERS:
         setattr(trainer, name, _count(content, name))
     trainer.history = _load_history(_get(content, "history", dict))
-    states = decoder(content.get("policy_states"), "policy_states")
-    if states is not None and (not isinstance(states, list) or len(states) != len(network.layers)):
-        raise CheckpointError(f"policy_states must have one entry for each of the {len(network.layers)} layers.")
-    trainer.policy_states = states
+    states = _by_layer(decoder(content.get("policy_states"), "policy_states"), network, "policy_states")
+    for k, state in enumerate(states or ()):
+        policy.check_state(LayerView.of(network.layers[k], k), state)
+    gradients = _by_layer(decoder(content.get("gradients"), "gradients"), network, "gradients")
+    for k, row in enumerate(gradients or ()):
+        _check_gradients(row, network.layers[k].weights, f"gradients[{k}]")
+    trainer.evolution.restore(states, gradients)
     return trainer
+
+
+def _by_layer(value, network, where):
+    if value is not None and (not isinstance(value, list) or len(value) != len(network.layers)):
+        raise CheckpointError(f"{where} must have one entry for each of the {len(network.layers)} layers.")
+    return value
+
+
+def _check_gradients(row, weights, where):
+    if not isinstance(row, dict) or set(row) != {"gradient", "accumulated_gradient"}:
+        raise CheckpointError(f"{where} must hold a gradient and an accumulated_gradient.")
+    for name, array in row.items():
+        if array is not None:
+            if not isinstance(array, np.ndarray) or array.dtype != weights.dtype or array.shape != weights.data.shape:
+                raise CheckpointError(f"{where}.{name} must be {weights.dtype}[{weights.data.size}].")
+            _finite(array, f"{where}.{name}")
 
 
 def _load_history(content):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from .. import checks
 from ..schedules import as_schedule
 from ..topology.change import Change
-from ..topology.select import draw_empty, smallest_by_sign, smallest_magnitude
+from ..topology.select import smallest_by_sign
 from .base import Policy
 
 
@@ -33,8 +33,8 @@ class SET(Policy):
     Notes
     -----
     As many connections grow as are removed, at empty positions, each equally likely; those just removed are empty. The number
-    of connections never changes. New ones start with zero optimizer state, the others keep value and state bit for bit. Dense
-    layers and full ones are left alone. O(connections) time; about 1 + 24 zeta bytes per connection while it decides.
+    of connections never changes. New ones start with zero optimizer state, the others keep value and state bit for bit. Full layers,
+    such as dense ones without a mask, are left alone. O(connections) time; about 1 + 24 zeta bytes per connection while it decides.
 
     References
     ----------
@@ -73,12 +73,14 @@ class SET(Policy):
 
     def between_epochs(self, view, state, progress, rng):
         zeta = self.zeta_at(progress.epoch, progress.n_epochs)
-        if view.is_dense or view.n_connections == view.shape[0] * view.shape[1]:
+        if view.n_connections == view.shape[0] * view.shape[1]:
             return None, state
-        by_sign = self.by == "sign"
-        drop = smallest_by_sign(view.data, zeta) if by_sign else smallest_magnitude(view.data, int(zeta * view.n_connections))
+        if self.by == "sign":
+            drop = view.positions_of(smallest_by_sign(view.values, zeta))
+        else:
+            drop = view.smallest(int(zeta * view.n_connections))
         if not drop.size:
             return None, state
-        grow = draw_empty(view.shape, view.indptr, view.indices, drop, drop.size, rng)
+        grow = view.draw_empty(drop.size, rng, drop)
         values = view.sample(grow.size, rng) if self.new == "initializer" else None
         return Change(drop=drop, grow=grow, values=values), state

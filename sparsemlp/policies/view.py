@@ -1,0 +1,197 @@
+"""What a policy is shown: `Progress`, where a run is, and `LayerView`, a layer that it can look at and not write to."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..topology.select import draw_empty, smallest_magnitude
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run is when a policy is asked.
+
+    Attributes
+    ----------
+    epoch : int
+        From 0: the epoch of this step (`on_step`), or the one just finished (`between_epochs`, never the last one of a run).
+    n_epochs : int
+        Length of the run.
+    step : int
+        Optimizer steps from 0 over the whole life of the trainer: this step, or the number of steps taken (`between_epochs`).
+    n_steps : int
+        Steps per epoch.
+    fit_step : int
+        As `step`, counted from the beginning of this run; default: `step`.
+    """
+
+    epoch: int
+    n_epochs: int
+    step: int
+    n_steps: int
+    fit_step: int | None = None
+
+    def __post_init__(self):
+        if self.fit_step is None:
+            object.__setattr__(self, "fit_step", self.step)
+
+
+@dataclass(frozen=True, eq=False)
+class LayerView:
+    """What a policy may see of a layer: arrays that it cannot write to, and ways to choose from its connections.
+
+    Attributes
+    ----------
+    index : int
+        Of the layer in the network, from 0.
+    shape : (int, int)
+        n_in, n_out.
+    indptr, indices : int32[n_in + 1], int32[connections]; None for a dense layer
+        CSR by input unit. They share the layer's memory and are valid until the next change.
+    data : float[connections]
+        Values in CSR order; of a dense layer row-major, float[n_in * n_out], removed connections (exactly 0) included.
+    is_dense : bool
+        Stored as a 2-D array, where removed connections are masked: a change of it drops and grows positions of all of `data`.
+    removed : bool[n_in * n_out] or None
+        Of a dense layer with removed connections: which.
+    gradient : float[data.size] or None
+        Mean over the last batch, aligned with `data`; for policies whose `needs` ask for it. Of a dense layer also at removed
+        connections.
+    accumulated_gradient : float[data.size] or None
+        Sum of `gradient` over the steps of the epoch, as far as the policy asked for it; 0 for connections that were new since.
+    growth_gradient : object or None
+        Finds the largest gradients among missing connections, for policies that need "growth_gradient": see `steepest`.
+    initializer : Initializer or None
+        The layer's rule for new values.
+    """
+
+    index: int
+    shape: tuple
+    indptr: np.ndarray | None
+    indices: np.ndarray | None
+    data: np.ndarray
+    is_dense: bool
+    removed: np.ndarray | None = None
+    gradient: np.ndarray | None = None
+    accumulated_gradient: np.ndarray | None = None
+    growth_gradient: object = None
+    initializer: object = None
+
+    @classmethod
+    def of(cls, layer, index, *, gradient=None, accumulated_gradient=None, growth_gradient=None):
+        """The view of a layer (anything with `weights` and `initializer`); costs microseconds, copies nothing."""
+        weights = layer.weights
+        indptr, indices = (None, None) if weights.is_dense else (_locked(weights.indptr), _locked(weights.indices))
+        return cls(
+            index,
+            weights.shape,
+            indptr,
+            indices,
+            _locked(weights.data),
+            weights.is_dense,
+            _locked(weights.removed) if weights.is_dense else None,
+            _locked(gradient),
+            _locked(accumulated_gradient),
+            growth_gradient,
+            getattr(layer, "initializer", None),
+        )
+
+    @property
+    def n_connections(self):
+        return self.data.size - (0 if self.removed is None else int(np.count_nonzero(self.removed)))
+
+    @property
+    def density(self):
+        """connections / (n_in * n_out)"""
+        return self.n_connections / (self.shape[0] * self.shape[1])
+
+    # ---- the same for sparse and for masked dense layers ----
+    @property
+    def positions(self):
+        """int64[connections]: where in `data` the connections are, ascending; all of it unless some are masked."""
+        return np.arange(self.data.size) if self.removed is None else np.flatnonzero(~self.removed)
+
+    @property
+    def values(self):
+        """float[connections]: `data` without what is masked."""
+        return self.of_connections(self.data)
+
+    def of_connections(self, array):
+        """The entries that belong to connections, of an array that is aligned with `data`."""
+        return array if self.removed is None else array[~self.removed]
+
+    def positions_of(self, ranks):
+        """Turn positions in `values` into positions in `data`, which a `Change` wants."""
+        return ranks if self.removed is None else np.flatnonzero(~self.removed)[ranks]
+
+    def smallest(self, k, scores=None):
+        """Positions in `data` of the k connections with the smallest magnitudes.
+
+        Parameters
+        ----------
+        k : int from 0 to n_connections
+        scores : float[data.size], optional
+            Rank by the magnitudes of these instead of the values.
+
+        Returns
+        -------
+        int64[k]
+            Ascending. Of equal ones the first are taken. O(data.size).
+        """
+        return self.positions_of(smallest_magnitude(self.of_connections(self.data if scores is None else scores), k))
+
+    def draw_empty(self, n, rng, drop=()):
+        """Draw n different empty places, each set equally likely.
+
+        Parameters
+        ----------
+        n : int
+        rng : numpy.random.Generator
+        drop : int64, ascending
+            Positions in `data` whose places count as empty.
+
+        Returns
+        -------
+        int64[n]
+            Ascending flat positions i * n_out + j, for `Change.grow`.
+        """
+        drop = np.asarray(drop, np.int64)
+        if not self.is_dense:
+            return draw_empty(self.shape, self.indptr, self.indices, drop, n, rng)
+        n_in, n_out = self.shape
+        places = self.positions
+        indptr = np.searchsorted(places, np.arange(n_in + 1) * n_out).astype(np.int32)
+        return draw_empty(self.shape, indptr, (places % n_out).astype(np.int32), np.searchsorted(places, drop), n, rng)
+
+    def sample(self, n, rng, n_connections=None):
+        """Draw values for n new connections by the layer's initializer.
+
+        Parameters
+        ----------
+        n : int
+        rng : numpy.random.Generator
+        n_connections : int, optional
+            Connections that the layer will have after the change, which set the scale; default: as many as now.
+
+        Returns
+        -------
+        float[n] of the layer's dtype
+
+        Raises
+        ------
+        TypeError
+            The layer has no initializer.
+        """
+        if self.initializer is None:
+            raise TypeError(f"Layer {self.index} must have an initializer to draw new values; got None. Set layer.initializer = sm.He().")
+        n_connections = self.n_connections if n_connections is None else n_connections
+        return self.initializer.sample(rng, n, *self.shape, n_connections, self.data.dtype)
+
+
+def _locked(array):
+    """A view that cannot be written to."""
+    if array is None:
+        return None
+    view = array.view()
+    view.flags.writeable = False
+    return view
