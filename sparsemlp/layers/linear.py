@@ -138,7 +138,7 @@ class Linear:
     def arrays(self):
         """What users can replace: compared by identity before every step, so that nobody trains arrays that are no longer here."""
         w = self.weights
-        return w, w.version, w.data, w.state, self.bias, self.bias_state
+        return w, w.version, w.data, w.state, getattr(w, "removed", None), self.bias, self.bias_state
 
     def require_sound(self, where="layer"):
         """Raise TopologyError unless kernels may take this layer's arrays. O(1); `where` begins the message."""
