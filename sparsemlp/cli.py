@@ -4,9 +4,9 @@ import argparse
 import sys
 
 from . import __version__
-from .commands import data, memory, reproduce, train
+from .commands import bench, data, memory, reproduce, train
 
-COMMANDS = {"train": train, "data": data, "memory": memory, "reproduce": reproduce}
+COMMANDS = {"train": train, "bench": bench, "data": data, "memory": memory, "reproduce": reproduce}
 
 
 def parser():

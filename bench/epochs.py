@@ -1,0 +1,112 @@
+"""What `Trainer.fit` costs beyond its steps: an epoch against as many single steps, and the change of topology between epochs.
+
+    python bench/epochs.py --rounds 7
+
+epoch NET: Fashion-MNIST, standardised, batch 128 (469 steps), progress bar on; epochs and bare `train_step`s take turns. evolution NET:
+SET with zeta 0.3 in all layers over the training seconds of the epoch. evolution by connections: one layer, 0.1 to 100 million
+connections at 1 % density, seconds of one change.
+"""
+
+import contextlib
+import io
+import math
+import statistics
+import time
+from functools import partial
+
+import numpy as np
+from common import bound_threads, each_part, options
+
+import sparsemlp as sm
+from sparsemlp.benchmark import record
+from sparsemlp.benchmark.problem import NETS
+from sparsemlp.benchmark.statistics import line, summary
+
+BATCH = 128
+COUNTS = 10**5, 10**6, 10**7, 10**8
+
+
+def data():
+    X, y, X_test, _ = sm.datasets.load("fashion-mnist")
+    return sm.datasets.standardize(X, X_test)[0], np.asarray(y)
+
+
+def trainer(name, **more):
+    return sm.Trainer(sm.MLP(NETS[name], topology=sm.ErdosRenyi(epsilon=20), seed=0), optimizer=sm.SGD(0.01, 0.9), **more)
+
+
+def epoch(args, name):
+    """An epoch over steps * the median step; epochs and steps by two trainers in turn."""
+    X, y = data()
+    environment, fits, steps, ratios = record.environment(args.threads), trainer(name), trainer(name), []
+    order = np.random.default_rng(0).permutation(len(X))
+    batches = [(X[rows], y[rows]) for rows in np.array_split(order, -(-len(X) // BATCH))[:64]]
+    batches = [(a[:BATCH], b[:BATCH]) for a, b in batches if len(a) >= BATCH] or [(X[:BATCH], y[:BATCH])] * 64
+    steps.train_step(*batches[0])
+    n_steps, wholes, medians = -(-len(X) // BATCH), [], []
+    for k in range(args.rounds + 1):
+        with contextlib.redirect_stderr(io.StringIO()):
+            begin = time.perf_counter()
+            fits.fit(X, y, epochs=k + 1, batch_size=BATCH, progress=True, resume=k > 0)
+            whole = time.perf_counter() - begin
+        seconds = []
+        for s in range(n_steps):
+            begin = time.perf_counter()
+            steps.train_step(*batches[s % len(batches)])
+            seconds.append(time.perf_counter() - begin)
+        if k:  # the first compiles
+            wholes.append(whole)
+            medians.append(statistics.median(seconds))
+            ratios.append(whole / (n_steps * medians[-1]))
+    row = {
+        "net": name, "steps": n_steps, "epoch_seconds": summary(wholes), "step_seconds": summary(medians), "ratio": summary(ratios),
+        "inside_fit": summary([r["seconds"] for r in fits.history.records[1:]]),
+    }  # fmt: skip
+    print(f"{name}: epoch {row['epoch_seconds']['median']:.3f} s, step {1e3 * row['step_seconds']['median']:.3f} ms, ratio {row['ratio']}")
+    return {"environment": environment, "rows": [row]}
+
+
+def evolution(args, name):
+    """Share of an epoch that SET takes."""
+    X, y = data()
+    environment, run = record.environment(args.threads), trainer(name, policy=sm.SET(zeta=0.3))
+    history = run.fit(X, y, epochs=args.rounds + 1, batch_size=BATCH)
+    shares = [r["evolution_seconds"] / (r["seconds"] + r["evolution_seconds"]) for r in history.records[1:]]
+    row = {
+        "net": name, "share": summary(shares), "evolution_seconds": summary(history["evolution_seconds"][1:]),
+        "connections": run.network.n_connections,
+    }  # fmt: skip
+    print(f"{name}: SET takes {100 * row['share']['median']:.2f} % of an epoch of {history.last['steps']} steps")
+    return {"environment": environment, "rows": [row]}
+
+
+def connections(args):
+    """Seconds of one change by the number of connections."""
+    environment, rows = record.environment(args.threads), []
+    for n in COUNTS:
+        width = round(math.sqrt(n / 0.01))
+        net = sm.MLP([width, width], topology=sm.Uniform(n / width**2), seed=0)
+        run = sm.Trainer(net, optimizer=sm.SGD(0.01, 0.9), policy=sm.SET(zeta=0.3))
+        X, y = np.zeros((1, width), np.float32), np.zeros(1, int)
+        with contextlib.redirect_stderr(io.StringIO()):
+            history = run.fit(X, y, epochs=4 if n >= 10**8 else 8, batch_size=1)
+        found = summary(history["evolution_seconds"][1:])
+        rows.append({"connections": net.n_connections, "width": width, "ns_per_connection": 1e9 * found["median"] / n, **found})
+        print(f"{n:>11,} connections: {found['median']:.4f} s, {rows[-1]['ns_per_connection']:.1f} ns a connection", flush=True)
+    a, b, r2 = line([row["connections"] for row in rows], [row["median"] for row in rows])
+    exponent = math.log(rows[-1]["median"] / rows[1]["median"]) / math.log(COUNTS[-1] / COUNTS[1])
+    print(f"{1e9 * b:.1f} ns a connection, r2 {r2:.4f}; exponent from a million on {exponent:.3f}")
+    return {"environment": environment, "rows": rows, "line": [a, b, r2], "exponent": exponent}
+
+
+def main():
+    args = options(__doc__, "epochs", rounds=7)
+    bound_threads(args.threads)
+    sm.set_num_threads(args.threads)
+    parts = {f"epoch {name}": partial(epoch, args, name) for name in NETS}
+    parts |= {f"evolution {name}": partial(evolution, args, name) for name in NETS}
+    each_part(args, parts | {"evolution by connections": partial(connections, args)})
+
+
+if __name__ == "__main__":
+    main()
