@@ -191,11 +191,15 @@ class Plan:
         return True
 
     def nbytes(self):
-        """Bytes of the buffers, by purpose: activations (with the input tile), gradients, scratch."""
+        """Bytes of the buffers, by purpose: activations (with the input tile), gradients, scratch (with the pointers to blocks)."""
         own = self.context.nbytes()
+        calls = (*self.forward, *getattr(self, "backward", ()))
+        arrays = [a for _, args in calls for a in args if isinstance(a, np.ndarray)]
+        pointers = sum({id(a): a.nbytes for a in arrays if a.dtype == np.uint32 and a.ndim == 2}.values())
+        small = sum(a.nbytes for a in (self.scale, self.scale_tiles, self.rows, self.offsets))
         activations = sum({id(a.base): a.nbytes if a.base is None else a.base.nbytes for a in self.activations}.values())
         return {
             "activations": activations,
             "gradients": own["gradients"] + sum(d.nbytes for d in self.gradients) + sum(b.nbytes for b in self.dbias),
-            "scratch": own["scratch"] + self.scale.nbytes + self.scale_tiles.nbytes + self.rows.nbytes + self.offsets.nbytes,
+            "scratch": own["scratch"] + pointers + small,
         }

@@ -27,6 +27,8 @@ def test_the_sum_is_that_of_the_arrays():
         held += 0 if w.is_dense else w.indices.nbytes + w.indptr.nbytes + w.perm.nbytes + w.inputs.nbytes + w.out_ptr.nbytes
     assert report.weights == held == report.total - sum(report.buffers.values())
     assert report.buffers["gradients"] >= 60 * 10 * 4  # the dense layer's dW
+    assert [row["activations"] for row in report.layers] == [60 * 8 * 4, 10 * 8 * 4] == [row["gradients"] for row in report.layers]
+    assert report.buffers["activations"] == (50 + 60 + 10) * 8 * 4
     assert report.inference < report.weights
     assert str(report).count("\n") == 6
 

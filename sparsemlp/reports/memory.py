@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 PURPOSES = ("values", "indices", "transposed_index", "optimizer_state", "bias")
 BUFFERS = ("activations", "gradients", "scratch")
+OF_A_LAYER = BUFFERS[:2]
 
 
 @dataclass(frozen=True)
@@ -14,9 +15,11 @@ class MemoryReport:
     ----------
     layers : tuple of dict
         By layer: "shape", "connections", and bytes of values, indices (by input unit), transposed_index (by output unit),
-        optimizer_state, bias (with its state).
+        optimizer_state, bias (with its state); activations (its outputs) and gradients (of the loss at its pre-activations) of the
+        largest training batch so far, 0 before the first step.
     buffers : dict
-        Bytes of activations, gradients and scratch of the largest training batch so far; all 0 before the first step.
+        All bytes of that batch: activations (the layers' and the inputs), gradients (the layers', the biases', and the one matrix that
+        dense layers of one shape share), scratch.
     """
 
     layers: tuple
@@ -61,11 +64,12 @@ class MemoryReport:
         }
 
     def __str__(self):
-        head = f"{'layer':>5}  {'shape':>15}  {'connections':>13}" + "".join(f"  {p.replace('_', ' '):>16}" for p in PURPOSES)
+        columns = PURPOSES + OF_A_LAYER
+        head = f"{'layer':>5}  {'shape':>15}  {'connections':>13}" + "".join(f"  {p.replace('_', ' '):>16}" for p in columns)
         lines = [head]
         for k, row in enumerate(self.layers):
             shape = f"{row['shape'][0]} x {row['shape'][1]}"
-            lines.append(f"{k:>5}  {shape:>15}  {row['connections']:>13,}" + "".join(f"  {row[p]:>16,}" for p in PURPOSES))
+            lines.append(f"{k:>5}  {shape:>15}  {row['connections']:>13,}" + "".join(f"  {row[p]:>16,}" for p in columns))
         lines += [f"{name:>20}  {size:>15,} bytes" for name, size in self.buffers.items()]
         lines.append(f"{'total':>20}  {self.total:>15,} bytes; {self.bytes_per_connection:.1f} per connection")
         return "\n".join(lines)
@@ -93,13 +97,14 @@ def memory_report(what):
     20.0
     """
     network = getattr(what, "network", what)
+    plans = getattr(what, "_plans", {}) if network is not what else {}
+    plan = max(plans.values(), key=lambda p: sum(p.nbytes().values()), default=None)
+    buffers = dict.fromkeys(BUFFERS, 0) | (plan.nbytes() if plan else {})
     layers = []
-    for layer in network.layers:
+    for k, layer in enumerate(network.layers):
         sizes = layer.nbytes()
         row = {"shape": layer.weights.shape, "dense": layer.weights.is_dense, "connections": layer.weights.n_connections}
-        layers.append({**row, **{p: sizes[p] for p in PURPOSES}, "bias_values": layer.bias.nbytes})
-    plans = getattr(what, "_plans", {}) if network is not what else {}
-    buffers = dict.fromkeys(BUFFERS, 0)
-    if plans:
-        buffers.update(max((p.nbytes() for p in plans.values()), key=lambda b: sum(b.values())))
+        row |= {p: sizes[p] for p in PURPOSES} | {"bias_values": layer.bias.nbytes}
+        row |= {"activations": plan.activations[k + 1].nbytes if plan else 0, "gradients": plan.gradients[k].nbytes if plan else 0}
+        layers.append(row)
     return MemoryReport(tuple(layers), buffers)

@@ -1,0 +1,96 @@
+"""The tables of README.md, in Markdown, from the files in results/speed.
+
+python bench/tables.py
+"""
+
+from common import RESULTS
+
+from sparsemlp.benchmark import record
+from sparsemlp.benchmark.statistics import ratio
+
+
+def table(head, rows):
+    """Markdown."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+
+
+def by_system(piece):
+    return {row["system"]: row for row in piece["rows"]}
+
+
+def nets(pieces):
+    """Milliseconds of a step, and how many times our own."""
+    pieces = {name: by_system(piece) for name, piece in pieces.items() if name.startswith("mlp")}
+    systems = list(dict.fromkeys(system for rows in pieces.values() for system in rows))
+    lines = []
+    for system in systems:
+        cells = []
+        for rows in pieces.values():
+            if system not in rows:
+                cells.append("")
+                continue
+            row, own = rows[system], rows["sparsemlp"]
+            by_median, by_minimum = ratio(row, own)
+            times = "" if system == "sparsemlp" else f" · {by_median:.1f} ({by_minimum:.1f})"
+            cells.append(f"{1e3 * row['median']:.3g}{times}")
+        lines.append([system, *cells])
+    return table(["ms a step · times ours (minima)", *pieces], lines)
+
+
+def sweeps(pieces):
+    """Speed-ups over dense systems by density, and the break-even."""
+    lines = []
+    for name, piece in pieces.items():
+        if name.startswith("mlp"):
+            continue
+        for base, found in piece["sweeps"].items():
+            own = found["sparsemlp"]
+            at = f"{100 * own['break_even']:.0f} %" if own["break_even"] else "none up to 70 %" if min(own["speedups"]) > 1 else "none"
+            lines.append([name, base, *(f"{s:.2g}" if s < 10 else f"{s:.0f}" for s in own["speedups"]), at])
+            densities = own["densities"]
+    return table(["layer", "times faster than", *(f"{100 * d:g} %" for d in densities), "break-even"], lines) if lines else ""
+
+
+def kernels(pieces):
+    """GFLOP/s beside sgemm and the roofline."""
+    lines = []
+    for piece in pieces.values():
+        for row in piece["rows"]:
+            if "gflops" in row and "kernel" in row:
+                rates = (f"{row[k]:.0f}" for k in ("gflops", "sgemm_gflops", "roofline_gflops"))
+                where = f"{row['width']}², {100 * row['density']:g} %, batch {row['batch']}"
+                lines.append([row["kernel"], where, *rates, f"{100 * row['of_roofline']:.0f} %", f"{row['error']:.0e}"])
+    return table(["kernel", "layer", "GFLOP/s", "sgemm", "roofline", "of roofline", "error"], lines)
+
+
+def memory(pieces):
+    """Counted and resident bytes of large runs; bytes on disk."""
+    lines = []
+    for name, piece in pieces.items():
+        for row in piece["rows"] if name.startswith("large") else []:
+            counted, training = row["counted"] / 1e9, row["training"] / 1e9
+            per = f"{row['bytes_per_connection']:.1f}"
+            evolution = f"{row['evolution'] / 1e9:.3f}" if "evolution" in row else ""
+            lines.append([name, f"{row['connections']:,}", per, f"{counted:.3f}", f"{training:.3f}", f"{row['training_over_counted']:.3f}",
+                          f"{row['building'] / 1e9:.3f}", evolution])  # fmt: skip
+    text = table(["run", "connections", "bytes each", "counted GB", "resident GB", "ratio", "while building", "while evolving"], lines)
+    if "disk" in pieces:
+        rows = {(row["net"], row["kind"]): row for row in pieces["disk"]["rows"]}
+        lines = []
+        for name in dict.fromkeys(name for name, _ in rows):
+            sparse, dense = rows[name, "sparse"], rows[name, "dense"]
+            lines.append([name, f"{sparse['net']:,}", f"{dense['net']:,}", f"{dense['net'] / sparse['net']:.1f}"])
+        text += "\n\n" + table(["saved net", "sparse, bytes", "dense, bytes", "ratio"], lines)
+    return text
+
+
+def main():
+    print("# Nets\n\n" + nets(record.load(RESULTS / "dense_vs_sparse.json")))
+    print("\n# Densities\n\n" + sweeps(record.load(RESULTS / "dense_vs_sparse.json")))
+    print("\n# Kernels\n\n" + kernels(record.load(RESULTS / "kernels.json")))
+    print("\n# Memory\n\n" + memory(record.load(RESULTS / "memory.json")))
+
+
+if __name__ == "__main__":
+    main()
