@@ -35,34 +35,45 @@ def trainer(name, **more):
     return sm.Trainer(sm.MLP(NETS[name], topology=sm.ErdosRenyi(epsilon=20), seed=0), optimizer=sm.SGD(0.01, 0.9), **more)
 
 
-def epoch(args, name):
-    """An epoch over steps * the median step; epochs and steps by two trainers in turn."""
-    X, y = data()
-    environment, fits, steps, ratios = record.environment(args.threads), trainer(name), trainer(name), []
-    order = np.random.default_rng(0).permutation(len(X))
-    batches = [(X[rows], y[rows]) for rows in np.array_split(order, -(-len(X) // BATCH))[:64]]
-    batches = [(a[:BATCH], b[:BATCH]) for a, b in batches if len(a) >= BATCH] or [(X[:BATCH], y[:BATCH])] * 64
-    steps.train_step(*batches[0])
-    n_steps, wholes, medians = -(-len(X) // BATCH), [], []
-    for k in range(args.rounds + 1):
-        with contextlib.redirect_stderr(io.StringIO()):
-            begin = time.perf_counter()
-            fits.fit(X, y, epochs=k + 1, batch_size=BATCH, progress=True, resume=k > 0)
-            whole = time.perf_counter() - begin
+class Interleaved(sm.Callback):
+    """Times the epochs of a run, shuffling, progress bar and history included, and takes as many bare steps after each."""
+
+    def __init__(self, other, batches):
+        self.other, self.batches, self.epochs, self.steps = other, batches, [], []
+
+    def on_epoch_begin(self, trainer, epoch):
+        self.begin = time.perf_counter()
+
+    def on_epoch_end(self, trainer, record):
+        self.epochs.append(time.perf_counter() - self.begin)
         seconds = []
-        for s in range(n_steps):
+        for X, y in self.batches:
             begin = time.perf_counter()
-            steps.train_step(*batches[s % len(batches)])
+            self.other.train_step(X, y)
             seconds.append(time.perf_counter() - begin)
-        if k:  # the first compiles
-            wholes.append(whole)
-            medians.append(statistics.median(seconds))
-            ratios.append(whole / (n_steps * medians[-1]))
+        self.steps.append(statistics.median(seconds[:-1]))
+
+
+def epoch(args, name):
+    """An epoch over steps * the median step; an epoch and its steps in turn, of two trainers."""
+    X, y = data()
+    environment, order = record.environment(args.threads), np.random.default_rng(0).permutation(len(X))
+    copied, labels = X[order], y[order]
+    batches = [(copied[k : k + BATCH], labels[k : k + BATCH]) for k in range(0, len(X), BATCH)]
+    turns = Interleaved(trainer(name), batches)
+    begin = time.perf_counter()
+    with contextlib.redirect_stderr(io.StringIO()):
+        history = trainer(name, callbacks=[turns]).fit(X, y, epochs=args.rounds + 1, batch_size=BATCH, progress=True)
+    whole = time.perf_counter() - begin
+    epochs, steps = turns.epochs[1:], turns.steps[1:]  # the first compiles
+    ratios = [e / (len(batches) * s) for e, s in zip(epochs, steps, strict=True)]
     row = {
-        "net": name, "steps": n_steps, "epoch_seconds": summary(wholes), "step_seconds": summary(medians), "ratio": summary(ratios),
-        "inside_fit": summary([r["seconds"] for r in fits.history.records[1:]]),
+        "net": name, "steps": len(batches), "epoch_seconds": summary(epochs), "step_seconds": summary(steps), "ratio": summary(ratios),
+        "inside_epochs": summary([r["seconds"] for r in history.records[1:]]), "whole_run": whole,
     }  # fmt: skip
-    print(f"{name}: epoch {row['epoch_seconds']['median']:.3f} s, step {1e3 * row['step_seconds']['median']:.3f} ms, ratio {row['ratio']}")
+    ratio = row["ratio"]
+    print(f"{name}: epoch {row['epoch_seconds']['median']:.3f} s, step {1e3 * row['step_seconds']['median']:.3f} ms, "
+          f"epoch / (steps * step): median {ratio['median']:.3f}, {ratio['minimum']:.3f} to {max(ratios):.3f}")  # fmt: skip
     return {"environment": environment, "rows": [row]}
 
 

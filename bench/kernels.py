@@ -43,7 +43,8 @@ class Layer:
         X, y = rng.standard_normal((batch, n), np.float32), rng.integers(0, n, batch)
         self.trainer.train_step(X, y)
         self.plan = self.trainer._plan(batch, batch)
-        self.trainer._hyper[:] = 0  # rate and momentum 0: the state becomes the gradient
+        for hyper in (self.trainer._hyper, self.trainer._bias_hyper):
+            hyper[:] = 0  # rate and momentum 0: the state becomes the gradient
         self.plan.gradients[1][..., : min(batch, self.plan.lanes)] *= 1000
         self.forward, (self.backward, self.first) = self.plan.forward[1], self.plan.backward
 
