@@ -25,17 +25,18 @@ def erdos_renyi(name, **more):
 
 
 def variants(args, base, others):
-    """Time variants of our own step; `base` and `others`: name to (problem, options of the job). Rows carry their variant's name."""
+    """Time variants of our own step. `base` and `others`: name to (problem, options of the job); each name begins with its net's.
+
+    Rows carry their variant's name, and "times_base": medians and minima over those of the net's row in `base`.
+    """
     named = {**base, **others}
     piece = run(args, [job("sparsemlp", problem, **more) for problem, more in named.values()])
-    for name, row in zip(named, piece["rows"], strict=True):
-        row["variant"] = name
-    first = piece["rows"][0]
-    for row in piece["rows"]:
-        row["times_base"] = ratio(row, first)
-        median, least = row["times_base"]
-        print(f"{row['variant']:<34} {1e3 * row['median']:9.3f} ms  {median:6.3f} (minima {least:.3f}) times {first['variant']}")
-    return piece
+    rows = {name: {**row, "variant": name} for name, row in zip(named, piece["rows"], strict=True)}
+    plain = {name.split()[0]: rows[name] for name in base}
+    for name, row in rows.items():
+        row["times_base"] = median, least = ratio(row, plain[name.split()[0]])
+        print(f"{name:<28} {1e3 * row['median']:9.3f} ms  {median:6.3f} (minima {least:.3f}) times {plain[name.split()[0]]['variant']}")
+    return {**piece, "rows": list(rows.values())}
 
 
 def threads(args):

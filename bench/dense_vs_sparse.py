@@ -57,7 +57,7 @@ def figures(path):
     layers = {name: piece["sweeps"] for name, piece in pieces.items() if not name.startswith("mlp")}
     if nets:
         about = next(piece["environment"] for name, piece in pieces.items() if name.startswith("mlp"))
-        title = f"Training step, Erdős–Rényi epsilon 20, {about['cpu']}, {about['threads']} threads"
+        title = f"Training step, Erdős–Rényi epsilon 20, {about['cpu']}, threads: {about['threads']}"
         speed.step_times(nets, folder / "step_times.png", title)
     if layers:
         base = "torch dense" if all("torch dense" in found for found in layers.values()) else "numpy dense"

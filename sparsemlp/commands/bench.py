@@ -54,7 +54,7 @@ def run(args):
         jobs, threads=threads, repeats=args.repeats, turns=min(args.turns, args.repeats), processes=not args.one_process, log=log
     )
     found = {"environment": environment, "rows": rows, "skipped": skipped}
-    print(f"{'-'.join(map(str, dense.sizes))}, batch {dense.batch_size}, {args.optimizer}, {threads} threads\n")
+    print(f"{'-'.join(map(str, dense.sizes))}, batch {dense.batch_size}, {args.optimizer}, threads: {threads}\n")
     if args.densities:
         found["sweep"] = swept = speed.sweep(rows, "numpy dense")
         own = swept["sparsemlp"]
@@ -67,7 +67,7 @@ def run(args):
     if args.figure and args.densities:
         speed.speedup_against_density({f"{args.width} x {args.width}, batch {args.batch_size}": found["sweep"]}, args.figure, "numpy dense")
     elif args.figure:
-        speed.step_times({args.net: rows}, args.figure, f"batch {args.batch_size}, {threads} threads")
+        speed.step_times({args.net: rows}, args.figure, f"batch {args.batch_size}, threads: {threads}")
     if args.json:
         write_json(args.json, found)
 

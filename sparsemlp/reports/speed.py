@@ -82,10 +82,12 @@ def step_times(runs, path, title):
         spread = [[1e3 * (row["median"] - row["q1"]) for row in rows], [1e3 * (row["q3"] - row["median"]) for row in rows]]
         axes.barh([row["system"] for row in rows], medians, color=colors, xerr=spread, error_kw={"lw": 1})
         axes.plot([1e3 * row["minimum"] for row in rows], range(len(rows)), "k|", ms=9)
-        for k, value in enumerate(medians):
-            axes.annotate(f"{value:.3g}", (value, k), (6, 0), textcoords="offset points", va="center", fontsize=8)
+        for k, row in enumerate(rows):
+            axes.annotate(f"{medians[k]:.3g}", (1e3 * row["q3"], k), (6, 0), textcoords="offset points", va="center", fontsize=8)
         axes.set(xscale="log", title=name, xlabel="ms per step")
-        axes.set_xlim(min(medians) / 2, max(medians) * 3)
+        axes.set_xlim(min(medians) / 2, max(medians) * 4)
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter("")
         axes.grid(axis="x", alpha=0.3)
     figure.suptitle(f"{title}\nmedian, quartiles, minimum (|)", fontsize=10)
     figure.savefig(pathlib.Path(path), dpi=120)
