@@ -50,7 +50,8 @@ def test_sparse_peers_train_as_we_do(name, optimizer):
 @pytest.mark.parametrize("name", [name for name in NEEDS if "dense" in name and "MKL" not in name])
 @pytest.mark.filterwarnings("ignore")
 def test_torch_learns(name, optimizer):
-    run, info = build(name, Problem((50, 80, 10), density=0.2, batch_size=16, lr=0.01, optimizer=optimizer))
+    lr = 0.01 if optimizer == "adam" else 0.1
+    run, info = build(name, Problem((50, 80, 10), density=0.2, batch_size=16, lr=lr, optimizer=optimizer))
     losses = [run() for _ in range(160)]
     assert np.mean(losses[-8:]) < 0.7 * np.mean(losses[:8])
     assert info["connections"] == (960 if "masked" in name else 4800)
