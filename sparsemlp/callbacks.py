@@ -1,11 +1,9 @@
 """Callbacks: what happens around epochs. Subclass `Callback` and override what you need."""
 
-import contextlib
 import copy
 import csv
 import json
 import math
-import os
 import pathlib
 
 from . import checks
@@ -166,6 +164,11 @@ class JSONLog(Callback):
     def __init__(self, path):
         self.path = pathlib.Path(path)
 
+    def on_fit_begin(self, trainer):
+        from .checkpoint.atomic import remove_leftovers
+
+        remove_leftovers(self.path)
+
     def on_epoch_end(self, trainer, record):
         write_text(self.path, trainer.history.to_json())
 
@@ -187,13 +190,10 @@ class LearningRateSchedule(Callback):
 
 def write_text(path, text):
     """Write a text file so that it is either the old one or the new one, whole."""
-    temporary = path.with_name(path.name + ".part")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+    from .checkpoint.atomic import replacing
+
+    with replacing(path) as file:
+        file.write(text.encode())
 
 
 def write_json(path, value):

@@ -37,7 +37,7 @@ class Rows:
         if self.sparse:
             X = checked_csr(X, name) if X.ndim == 2 else X.toarray()
         else:
-            X = np.asarray(X)
+            X = as_array(X, name)
             if X.dtype == bool:
                 X = X.view(np.uint8)
         if X.dtype.kind not in "fiub":
@@ -79,6 +79,15 @@ class Rows:
             rows = plan.rows
         kernel = tiles.to_tiles if context.n_threads > 1 else tiles.to_tiles_serial
         kernel(context.w, context.square, context.n_threads, _locked(X), rows, x, plan.offsets)
+
+
+def as_array(values, name):
+    """np.asarray, but what a masked array hides is an error: it would be trained on."""
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        raise ValueError(
+            f"{name} must have no masked entries; got {np.ma.count_masked(values)}. Fill them, x.filled(value), or drop such rows."
+        )
+    return np.asarray(values)
 
 
 def _locked(array):
@@ -126,7 +135,7 @@ class Targets:
     """
 
     def __init__(self, y, n_samples, network, loss, name="y"):
-        y = y.toarray() if sp.issparse(y) else np.asarray(y)
+        y = y.toarray() if sp.issparse(y) else as_array(y, name)
         if len(y.shape) not in (1, 2) or y.shape[0] != n_samples:
             raise ValueError(f"{name} must have one entry for each of the {n_samples} rows of X; got shape {y.shape}.")
         n_out = network.n_out

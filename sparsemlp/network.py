@@ -3,7 +3,7 @@
 import numpy as np
 
 from . import checks
-from .data import Rows, Targets
+from .data import Rows, Targets, check_sample_weight
 from .errors import TopologyError
 from .layers import InputDropout
 from .losses import get_loss
@@ -172,13 +172,19 @@ class Network:
     def evaluate(self, X, y, sample_weight=None, loss=None):
         """Mean loss and accuracy, by the training loss of the output unless `loss` names another.
 
+        Parameters
+        ----------
+        X : array or scipy sparse matrix [n_samples, n_in]
+        y : as in `Trainer.fit`
+        sample_weight : float[n_samples], optional
+            Both means are weighted.
+        loss : str, optional
+
         Returns
         -------
         dict
             "loss" : float; "accuracy" : float in [0, 1], for softmax and binary cross-entropy.
         """
-        from .data import check_sample_weight
-
         loss = get_loss(loss or OUTPUTS[self.output], self.output)
         source = Rows(X, self.n_in)
         targets = Targets(y, len(source), self, loss)
@@ -186,31 +192,44 @@ class Network:
 
     def _evaluate(self, source, targets, weights, loss):
         n, total, correct = len(source), 0.0, 0.0
+        shares = None if weights is None else weights / weights.sum()
         kind = "logits" if loss.logits else "scores"
         with engine():
             for start, stop, plan in self._batches(source, kind):
                 rows = np.arange(start, stop)
-                plan.scale[:] = 1 / n if weights is None else weights[rows] / weights.sum()
+                plan.scale[:] = 1 / n if shares is None else shares[start:stop]
                 values = targets.values[start:stop] if loss.name == "cross_entropy" else targets.values
                 kernel, args = loss.call(plan, values, rows, self.output)
                 kernel(*args)
                 total += plan.stats[0]
-                correct += float(plan.stats[1])
+                if shares is None:
+                    correct += float(plan.stats[1])
+                elif loss.logits:
+                    correct += float(shares[start:stop] @ _right_answers(plan, targets.values[start:stop], loss))
         result = {"loss": float(total)}
+        of = n if shares is None else 1
         if loss.name == "cross_entropy":
-            result["accuracy"] = correct / n
+            result["accuracy"] = correct / of
         elif loss.name == "binary_cross_entropy":
-            result["accuracy"] = correct / (n * self.n_out)
+            result["accuracy"] = correct / (of * self.n_out)
         return result
 
-    def score(self, X, y):
-        """Accuracy in [0, 1]; for an identity output the coefficient of determination R² (mean over outputs)."""
+    def score(self, X, y, sample_weight=None):
+        """Accuracy in [0, 1]; for an identity output the coefficient of determination R² (mean over outputs).
+
+        Parameters
+        ----------
+        X : array or scipy sparse matrix [n_samples, n_in]
+        y : as in `Trainer.fit`
+        sample_weight : float[n_samples], optional
+        """
         if self.output != "identity":
-            return self.evaluate(X, y)["accuracy"]
+            return self.evaluate(X, y, sample_weight)["accuracy"]
         predicted = self._scores(X).astype(np.float64)
         y = Targets(y, len(predicted), self, get_loss("mse", self.output)).values.astype(np.float64)
-        error = ((y - predicted) ** 2).sum(axis=0)
-        spread = ((y - y.mean(axis=0)) ** 2).sum(axis=0)
+        weights = check_sample_weight(sample_weight, len(y))
+        mean = np.average(y, axis=0, weights=weights)
+        error, spread = (np.average((y - of) ** 2, axis=0, weights=weights) for of in (predicted, mean))
         return float(np.mean(1 - error / np.where(spread > 0, spread, 1)))
 
     # ---- looking at it ----
@@ -264,6 +283,17 @@ class Network:
 
     def __repr__(self):
         return f"{type(self).__name__}({'-'.join(map(str, self.sizes))}, {self.n_connections:,} connections, density {self.density:.3g})"
+
+
+def _right_answers(plan, values, loss):
+    """How many right answers each sample of a batch got, float[n_batch]; ties go to the lower class, as in the kernels."""
+    from .kernels.tiles import from_tiles
+
+    z = plan.activations[-1]
+    logits = np.empty((plan.n, z.shape[1]), z.dtype)
+    from_tiles(plan.context.w, z, logits)
+    right = logits.argmax(axis=1) == values if loss.name == "cross_entropy" else ((logits > 0) == (values > 0.5)).sum(axis=1)
+    return right.astype(np.float64)
 
 
 def _check_chain(layers):

@@ -4,6 +4,7 @@ import concurrent.futures
 import contextlib
 import math
 import os
+import sys
 import threading
 
 from . import checks
@@ -16,6 +17,7 @@ PIECE = 1 << 18  # parameters below which a dense update is not worth another th
 _lock = threading.RLock()
 _pool = None
 _n_threads = None
+_usable = None
 _forked = False
 _owner_used_threads = False
 
@@ -43,12 +45,16 @@ def get_num_threads():
     """Threads that kernels use now: what `set_num_threads` asked for, else every usable CPU; 1 in a forked child.
 
     A child made by fork() has lost the parent's worker threads, and OpenMP cannot start new ones there: it works alone.
+    Usable CPUs are counted once, and anew by `set_num_threads(None)`: asking the system would cost more than a small step.
     """
+    global _usable
     import numba
 
     if _forked:
         return 1
-    return min(_n_threads or available_cpus(), numba.config.NUMBA_NUM_THREADS)
+    if _usable is None:
+        _usable = available_cpus()
+    return min(_n_threads or _usable, numba.config.NUMBA_NUM_THREADS)
 
 
 def set_num_threads(n):
@@ -69,8 +75,10 @@ def set_num_threads(n):
     1
     >>> set_num_threads(None)
     """
-    global _n_threads
-    if n is not None:
+    global _n_threads, _usable
+    if n is None:
+        _usable = None
+    else:
         import numba
 
         limit = numba.config.NUMBA_NUM_THREADS
@@ -121,9 +129,11 @@ def in_pieces(function, n, *args):
 
 
 def _after_fork_in_child():
-    global _lock, _forked, _pool
+    global _lock, _forked, _pool, _usable
+    _usable = None
     _lock, _pool = threading.RLock(), None
-    _forked = _forked or _owner_used_threads
+    pool = sys.modules.get("numba.np.ufunc.parallel")  # another library's parallel functions may have started numba's threads
+    _forked = _forked or _owner_used_threads or getattr(pool, "_is_initialized", False)
 
 
 if hasattr(os, "register_at_fork"):

@@ -1,6 +1,7 @@
 """What the reliability scripts share: options, small trainings, children that may crash, a JSON report."""
 
 import argparse
+import hashlib
 import json
 import os
 import platform
@@ -26,6 +27,17 @@ def options(description, **more):
     return parser.parse_args()
 
 
+def commit():
+    """The commit of this checkout, with a plus sign if it was changed since; None outside of a git repository."""
+    git = ["git", "-C", ROOT]
+    try:
+        found = subprocess.run([*git, "rev-parse", "--short=10", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+        changed = subprocess.run([*git, "status", "--porcelain", "--", "sparsemlp", "bench/reliability"], capture_output=True, text=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return found + ("+" if changed.stdout.strip() else "")
+
+
 def report(args, name, ok, **result):
     """Print and perhaps write the result; the process ends with 0 if all is well."""
     import numba
@@ -34,7 +46,7 @@ def report(args, name, ok, **result):
     import sparsemlp
 
     versions = {"python": platform.python_version(), "numpy": np.__version__, "scipy": scipy.__version__, "numba": numba.__version__}
-    head = {"what": name, "ok": bool(ok), "quick": args.quick, "seed": args.seed, "sparsemlp": sparsemlp.__version__}
+    head = {"what": name, "ok": bool(ok), "quick": args.quick, "seed": args.seed, "sparsemlp": sparsemlp.__version__, "commit": commit()}
     value = {**head, "versions": versions, "machine": platform.machine(), "cpus": os.cpu_count(), **result}
     print(json.dumps({k: v for k, v in value.items() if k not in ("failures", "rows")}, indent=1))
     for failure in result.get("failures", [])[:20]:
@@ -101,6 +113,11 @@ def state(network):
         parts += [w.data, w.state, layer.bias, layer.bias_state]
         parts += [] if w.is_dense else [w.indptr, w.indices, w.perm, w.inputs, w.out_ptr]
     return b"".join(p.tobytes() for p in parts)
+
+
+def digest(network):
+    """A hash of every bit of a network."""
+    return hashlib.sha256(state(network)).hexdigest()
 
 
 def child(code, *args, timeout=600, env=None):

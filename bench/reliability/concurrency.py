@@ -3,14 +3,15 @@
 "right" means bit-equal to the same work done alone. python bench/reliability/concurrency.py [--quick] [--json FILE]
 """
 
-import hashlib
+import glob
+import importlib.util
 import os
 import subprocess
 import sys
 import threading
 
 import numpy as np
-from common import ROOT, Clock, data, optimizers, options, report, state, topologies
+from common import ROOT, Clock, data, digest, optimizers, options, report, topologies
 
 LIMIT = 300  # seconds: a situation that takes longer is a deadlock
 LAYERS = ("omp", "tbb", "workqueue")
@@ -25,7 +26,7 @@ def train(seed=0, topology="sparse", epochs=3):
     trainer = sm.Trainer(net, optimizers()["momentum"], policy=sm.SET())
     trainer.fit(X, y, epochs=epochs, batch_size=64)
     trainer.network.check()
-    return hashlib.sha256(state(trainer.network)).hexdigest()
+    return digest(trainer.network)
 
 
 def in_threads(*functions):
@@ -45,6 +46,15 @@ def in_threads(*functions):
     for thread in threads:
         thread.join()
     return results
+
+
+def use_all_threads():
+    """As many as numba was started with, also if that is more than there are CPUs."""
+    import numba
+
+    import sparsemlp as sm
+
+    sm.set_num_threads(numba.config.NUMBA_NUM_THREADS)
 
 
 # ---- situations: each returns whether the result is right ----
@@ -73,8 +83,35 @@ def predict_while_training():
 
 
 def two_trainings():
-    want = [train(0), train(1)]
-    return in_threads(lambda: train(0), lambda: train(1)) == want
+    want = [train(0), train(1, "mixed")]
+    return in_threads(lambda: train(0), lambda: train(1, "mixed")) == want
+
+
+def one_network_in_two_trainings():
+    """Right for one of them, a clear error for the other."""
+    import sparsemlp as sm
+
+    X, y = data(n=300)
+    net = sm.MLP([12, 150, 120, 4], density=0.3, seed=1)
+    trainers = [sm.Trainer(net, policy=sm.SET()) for _ in range(2)]
+    found = in_threads(*[lambda t=t: len(t.fit(X, y, epochs=15, batch_size=32)) for t in trainers])
+    net.check()
+    return sorted(map(str, found))[0] == "15" and all(r == 15 or "RuntimeError" in r and "another thread" in r for r in found)
+
+
+def threads_change_while_training():
+    import numba
+
+    import sparsemlp as sm
+
+    want, most = train(epochs=20), numba.config.NUMBA_NUM_THREADS
+
+    def change():
+        for k in range(300):
+            sm.set_num_threads(k % most + 1)
+        return True
+
+    return in_threads(lambda: train(epochs=20), change) == [want, True]
 
 
 def joblib_processes():
@@ -89,17 +126,24 @@ def joblib_threads():
     return Parallel(n_jobs=3, prefer="threads")(delayed(train)(k) for k in (0, 1, 0)) == [train(k) for k in (0, 1, 0)]
 
 
-def forked_child():
-    want = train()
+def fork_and(work):
+    """What a forked child's `work` returned; None if the child did not end well."""
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
-        os.write(write, train().encode())
-        os._exit(0)
+        try:
+            os.write(write, work().encode())
+        finally:
+            os._exit(0)
     os.close(write)
     with os.fdopen(read) as file:
         got = file.read()
-    return os.waitpid(pid, 0)[1] == 0 and got == want and train() == want
+    return got if os.waitpid(pid, 0)[1] == 0 else None
+
+
+def forked_child():
+    want = train(), train(1, "mixed")
+    return (fork_and(train), fork_and(lambda: train(1, "mixed"))) == want and (train(), train(1, "mixed")) == want
 
 
 def forked_by_a_thread():
@@ -107,9 +151,41 @@ def forked_by_a_thread():
     want, results = train(), []
     thread = threading.Thread(target=lambda: results.append(train(epochs=30)))
     thread.start()
-    right = forked_child()
+    right = all(fork_and(train) == want for _ in range(5))
     thread.join()
     return right and len(results) == 1 and train() == want
+
+
+def forked_inside_the_engine():
+    """A fork by the thread that holds the engine."""
+    import sparsemlp as sm
+
+    want = train()
+    with sm.threads.engine():
+        first = fork_and(train)
+    return first == want and fork_and(train) == want and train() == want
+
+
+def forked_after_numba_parallel():
+    """A fork after another library's parallel function, before the parent trained: its threads are gone in the child all the same."""
+    other_parallel()(10_000)
+    got = fork_and(train)
+    return got == train()
+
+
+def forked_pool():
+    """multiprocessing's pool of forked workers, after the parent trained."""
+    import multiprocessing
+
+    want = [train(k) for k in (0, 1, 0)]
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        return pool.map(train, (0, 1, 0)) == want
+
+
+def forked_twice():
+    """A child's own child."""
+    want = train()
+    return fork_and(lambda: fork_and(train) or "none") == want
 
 
 def beside_numba_parallel():
@@ -162,39 +238,43 @@ def numbas_own_count_stays():
 
 
 SITUATIONS = [
-    predict_from_many_threads, predict_while_training, two_trainings, joblib_processes, joblib_threads, forked_child, forked_by_a_thread,
-    beside_numba_parallel, with_numba_parallel_in_a_thread, threads_do_not_matter, numbas_own_count_stays,
+    predict_from_many_threads, predict_while_training, two_trainings, one_network_in_two_trainings, threads_change_while_training,
+    joblib_processes, joblib_threads, forked_child, forked_twice, forked_by_a_thread, forked_inside_the_engine,
+    forked_after_numba_parallel, forked_pool, beside_numba_parallel, with_numba_parallel_in_a_thread, threads_do_not_matter,
+    numbas_own_count_stays,
 ]  # fmt: skip
 FORBIDDEN = {("with_numba_parallel_in_a_thread", "workqueue"): "numba's rule, not ours: two parallel regions at once end the process"}
-NEEDS = {"joblib_processes": "joblib", "joblib_threads": "joblib", "forked_child": "fork", "forked_by_a_thread": "fork"}
+
+
+def environment(**more):
+    """That of a child, where it finds this checkout and, if pip installed it, the TBB library."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    full = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (ROOT, here, os.environ.get("PYTHONPATH")))), **more}
+    if glob.glob(os.path.join(sys.prefix, "lib", "libtbb.so*")):
+        full["LD_LIBRARY_PATH"] = os.pathsep.join(filter(None, (os.path.join(sys.prefix, "lib"), os.environ.get("LD_LIBRARY_PATH"))))
+    return full
 
 
 def available(layer):
     """Whether numba can use this threading layer here."""
     code = "import concurrency; concurrency.other_parallel()(10); import numba; print(numba.threading_layer())"
-    env = {**os.environ, "NUMBA_THREADING_LAYER": layer, "NUMBA_NUM_THREADS": "2", "PYTHONPATH": os.path.dirname(os.path.abspath(__file__))}
+    env = environment(NUMBA_THREADING_LAYER=layer, NUMBA_NUM_THREADS="2")
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env).stdout.strip() == layer
 
 
 def missing(name):
-    need = NEEDS.get(name)
-    if need == "fork":
-        return not hasattr(os, "fork")
-    if need:
-        import importlib.util
-
-        return importlib.util.find_spec(need) is None
-    return False
+    """What this situation needs and this system lacks, or None."""
+    if name.startswith("fork") and not hasattr(os, "fork"):
+        return "fork"
+    return "joblib" if name.startswith("joblib") and importlib.util.find_spec("joblib") is None else None
 
 
-def outcome(name, env):
+def outcome(name, **more):
     """What became of one situation in a fresh process."""
     if missing(name):
-        return f"skipped: no {NEEDS[name]} here"
-    here = os.path.dirname(os.path.abspath(__file__))
-    code = f"import sys; sys.path.insert(0, {here!r}); import concurrency as c; sys.exit(0 if c.{name}() else 9)"
-    path = os.pathsep.join(filter(None, (ROOT, here, os.environ.get("PYTHONPATH"))))
-    full = {**os.environ, "PYTHONPATH": path, "PYTHONWARNINGS": "ignore", **env}
+        return f"skipped: no {missing(name)} here"
+    code = f"import concurrency as c, sys; c.use_all_threads(); sys.exit(0 if c.{name}() else 9)"
+    full = environment(PYTHONWARNINGS="ignore", **more)
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=full)
     try:
         _, err = process.communicate(timeout=LIMIT)
@@ -212,19 +292,19 @@ def main():
     clock, rows, failures = Clock(), [], []
     layers = [layer for layer in LAYERS if available(layer)]
     cpus = os.cpu_count() or 1
-    threads = [("4", "4 threads"), ("1", "NUMBA_NUM_THREADS=1"), (str(2 * cpus + 3), "more threads than CPUs")]
+    threads = [(str(n), f"{n} thread" + "s" * (n > 1)) for n in sorted({1, 2, cpus, 2 * cpus + 3})]
     if args.quick:
-        matrix = [(layers[-1], *threads[0])]
-        situations = [predict_from_many_threads, two_trainings, forked_child, beside_numba_parallel, threads_do_not_matter]
+        matrix = [(layers[-1], *threads[1])]
+        situations = [predict_from_many_threads, two_trainings, forked_child, forked_after_numba_parallel]
     else:
         matrix = [(layer, *t) for layer in layers for t in threads]
         situations = SITUATIONS
     for layer, n, words in matrix:
         for function in situations:
             name = function.__name__
-            got = outcome(name, {"NUMBA_THREADING_LAYER": layer, "NUMBA_NUM_THREADS": n, "OPENBLAS_NUM_THREADS": "1"})
+            got = outcome(name, NUMBA_THREADING_LAYER=layer, NUMBA_NUM_THREADS=n, OPENBLAS_NUM_THREADS="1")
             note = FORBIDDEN.get((name, layer), "") if n != "1" else ""
-            rows.append({"layer": layer, "threads": words, "situation": name, "outcome": got, "note": note})
+            rows.append({"layer": layer, "threads": int(n), "situation": name, "outcome": got, "note": note})
             print(f"{layer:<10} {words:<24} {name:<34} {got}{' (' + note + ')' if note else ''}", flush=True)
             if not (got == "right" or got.startswith("skipped") or note):
                 failures.append(f"{layer}, {words}, {name}: {got}")

@@ -120,7 +120,17 @@ def run(args, what, total):
         failures += result["failures"]
         most = max(most, result["grown"] or 0)
         first += n
-    return {"cases": total, "crashes": crashes, "outcomes": dict(outcomes.most_common()), "peak_growth_bytes": most}, failures
+        print(f"{what}: {first} of {total}, {len(failures)} failures", flush=True)
+    found = dict(outcomes.most_common())
+    unclear = found.pop("unclear", 0)
+    return {
+        "cases": total,
+        "per_child": PER_CHILD,
+        "crashes": crashes,
+        "unclear": unclear,
+        "outcomes": found,
+        "peak_growth_bytes": most,
+    }, failures
 
 
 def main():

@@ -1,30 +1,40 @@
 """Long runs of random nets against a masked dense NumPy reference: the same steps, the same topology changes, no drift, no leak.
 
-The reference keeps full matrices and a mask. In float64 it follows whole runs; in float32 it is set to the net's state before every
-step and compared after it. python bench/reliability/soak.py [--quick] [--json FILE] [--minutes 60]
+The reference keeps full matrices and a mask, in float64. float64 nets it follows over whole runs; of float32 nets it takes over the
+state before every step and is compared after it. Where a ReLU's sum is zero but for rounding, net and reference may fall on different
+sides of it; the reference then takes the net's side, if the sum is within the rounding error of its terms (counted, with the largest
+such sum), and counts it as an error if not. A whole run that rounding drove apart all the same is replayed step by step.
+python bench/reliability/soak.py [--quick] [--json FILE] [--minutes 60] [--seed 0]
+python bench/reliability/soak.py --json FILE --merge PIECE.json PIECE.json ...
 """
 
+import collections
 import gc
+import json
+import sys
 import time
 
 import numpy as np
 from common import Clock, optimizers, options, policies, report, rss
 
-FLAT = 24 * 2**20  # bytes that resident memory may grow after the first quarter of the soak
+FLAT = 24 * 2**20  # bytes that resident memory may grow after the first quarter of a piece
 OVERFLOW = 1e37  # numbers above it may overflow in a float32 sum
+LIMIT = {"float64": 1e-7, "float32": 2e-4, "replayed": 1e-10}  # relative errors
+SIDE = {"float64": 1e-8, "float32": 64 * 2.0**-24}  # of the sum of |terms|: a ReLU's side below it is rounding; float64 drifts over a run
+LEAK = 0.01  # slope of the leaky ReLU
 
 
-def activate(name, z):
-    if name == "relu":
-        return np.maximum(z, 0)
+def activate(name, z, above):
+    if name in ("relu", "leaky_relu"):
+        return np.where(above, z, z * (LEAK if name == "leaky_relu" else 0))
     if name == "tanh":
         return np.tanh(z)
     return 1 / (1 + np.exp(-z)) if name == "sigmoid" else z
 
 
-def slope(name, y):
-    if name == "relu":
-        return (y > 0).astype(np.float64)
+def slope(name, y, above):
+    if name in ("relu", "leaky_relu"):
+        return np.where(above, 1.0, LEAK if name == "leaky_relu" else 0.0)
     if name == "tanh":
         return 1 - y * y
     return y * (1 - y) if name == "sigmoid" else np.ones_like(y)
@@ -34,7 +44,7 @@ class Reference:
     """A masked dense net in float64: softmax cross-entropy, no dropout."""
 
     def __init__(self, trainer):
-        self.trainer = trainer
+        self.trainer, self.sides, self.largest_side = trainer, 0, 0.0
         self.load()
 
     def load(self):
@@ -42,62 +52,71 @@ class Reference:
         self.layers = []
         for layer in self.trainer.network.layers:
             w = layer.weights
-            at = positions(w)
+            at, stored = connections(w)
             mask = np.zeros(w.shape, bool)
             mask.flat[at] = True
             k = self.trainer.optimizer.n_state
             W, S = np.zeros(w.shape), np.zeros((k, *w.shape))
-            W.flat[at] = w.data
+            W.flat[at] = w.data[stored]
             for s in range(w.state.shape[0]):
-                S[s].flat[at] = w.state[s]
+                S[s].flat[at] = w.state[s][stored]
             T = np.zeros((k, layer.n_out))
             if layer.bias_state.shape[0]:
                 T[:] = layer.bias_state
             self.layers.append({"W": W, "S": S, "b": layer.bias.astype(np.float64), "T": T, "mask": mask, "f": layer.activation})
 
-    def change(self, before):
-        """Follow a topology change: values that the trainer's policy drew or zeroed come from it, all else stays as it is here."""
-        for ref, layer, (old_at, old) in zip(self.layers, self.trainer.network.layers, before, strict=True):
-            w = layer.weights
-            at = positions(w)
-            mask = np.zeros(w.shape, bool)
-            mask.flat[at] = True
-            had = np.zeros(w.shape)
-            had.flat[old_at] = old
-            now = np.zeros(w.shape)
-            now.flat[at] = w.data
-            touched = mask & (~ref["mask"] | (now != had))
-            state_zero = np.zeros(w.shape, bool)
-            if w.state.shape[0]:
-                state_zero.flat[at] = (w.state == 0).all(axis=0)
-            ref["W"][touched] = now[touched]
-            ref["S"][:, touched & state_zero] = 0
-            ref["W"][~mask] = 0
-            ref["S"][:, ~mask] = 0
-            ref["mask"] = mask
+    def change(self, k, old_at, old):
+        """Follow layer k's topology change: values that the policy drew or zeroed come from the net, all else stays as it is here."""
+        ref, w = self.layers[k], self.trainer.network.layers[k].weights
+        at, stored = connections(w)
+        mask = np.zeros(w.shape, bool)
+        mask.flat[at] = True
+        had, now = np.zeros(w.shape), np.zeros(w.shape)
+        had.flat[old_at] = old
+        now.flat[at] = w.data[stored]
+        touched = mask & (~ref["mask"] | (now != had))
+        state_zero = np.zeros(w.shape, bool)
+        if w.state.shape[0]:
+            state_zero.flat[at] = (w.state[:, stored] == 0).all(axis=0)
+        ref["W"][touched] = now[touched]
+        ref["S"][:, touched & state_zero] = 0
+        ref["W"][~mask] = 0
+        ref["S"][:, ~mask] = 0
+        ref["mask"] = mask
 
-    def forward(self, X):
-        """Inputs and the outputs of each layer."""
-        ys = [X.astype(np.float64)]
-        for ref in self.layers:
-            ys.append(activate(ref["f"], ys[-1] @ ref["W"] + ref["b"]))
-        return ys
+    def forward(self, X, outputs=None):
+        """(inputs and the outputs of each layer, which sums count as above zero); `outputs`: those of the net, by layer."""
+        ys, above = [X.astype(np.float64)], []
+        for k, ref in enumerate(self.layers):
+            z = ys[-1] @ ref["W"] + ref["b"]
+            up = z > 0
+            if outputs is not None and ref["f"] in ("relu", "leaky_relu"):
+                differs = up != (outputs[k] > 0)
+                if differs.any():
+                    rounding = np.abs(z) / (np.abs(ys[-1]) @ np.abs(ref["W"]) + np.abs(ref["b"]))
+                    takes = differs & (rounding <= SIDE[self.trainer.network.dtype.name])
+                    self.sides += int(takes.sum())
+                    self.largest_side = max(self.largest_side, float(rounding[takes].max(initial=0)))
+                    up ^= takes
+            above.append(up)
+            ys.append(activate(ref["f"], z, up))
+        return ys, above
 
-    def step(self, X, y):
+    def step(self, X, y, outputs, weights=None):
         """One optimizer step; the trainer's counters say which."""
-        ys = self.forward(X)
+        ys, above = self.forward(X, outputs)
         z = ys[-1] - ys[-1].max(axis=1, keepdims=True)
         total = np.exp(z).sum(axis=1, keepdims=True)
         p = np.exp(z) / total
-        most = 87 if self.trainer.network.dtype == np.float32 else 708  # the kernel's exp ends there, so a sample's loss does too
-        loss = np.minimum(np.log(total[:, 0]) - z[np.arange(len(y)), y], most).mean()
+        share = np.full(len(y), 1 / len(y)) if weights is None else weights / weights.sum() if weights.sum() else 0 * weights
+        loss = share @ (np.log(total[:, 0]) - z[np.arange(len(y)), y])
         p[np.arange(len(y)), y] -= 1
-        delta = p / len(y)
+        delta = p * share[:, None]
         for k in range(len(self.layers) - 1, -1, -1):
             ref = self.layers[k]
             gW, gb = ys[k].T @ delta * ref["mask"], delta.sum(axis=0)
             if k:
-                delta = delta @ ref["W"].T * slope(self.layers[k - 1]["f"], ys[k])
+                delta = delta @ ref["W"].T * slope(self.layers[k - 1]["f"], ys[k], above[k - 1])
             update(self.trainer, ref["W"], gW, ref["S"], self.trainer.step, decay=True)
             update(self.trainer, ref["b"], gb, ref["T"], self.trainer.step, decay=False)
         return loss
@@ -107,9 +126,9 @@ class Reference:
         worst = 0.0
         for ref, layer in zip(self.layers, self.trainer.network.layers, strict=True):
             w = layer.weights
-            at = positions(w)
-            pairs = [(ref["W"].flat[at], w.data), (ref["b"], layer.bias)]
-            pairs += [(ref["S"][s].flat[at], w.state[s]) for s in range(w.state.shape[0])]
+            at, stored = connections(w)
+            pairs = [(ref["W"].flat[at], w.data[stored]), (ref["b"], layer.bias)]
+            pairs += [(ref["S"][s].flat[at], w.state[s][stored]) for s in range(w.state.shape[0])]
             for a, b in pairs:
                 if a.size:
                     worst = max(worst, float(np.abs(a - b).max() / max(np.abs(a).max(), 1e-3)))
@@ -143,39 +162,43 @@ def update(trainer, w, g, s, step, *, decay):
     w -= lr * (s[0] / (1 - b1**step)) / (np.sqrt(s[1] / (1 - b2**step)) + o.eps)
 
 
-def positions(w):
-    """Flat positions of a layer's connections."""
-    if w.is_dense:
-        return np.arange(w.data.size)
-    return np.repeat(np.arange(w.shape[0], dtype=np.int64), np.diff(w.indptr)) * w.shape[1] + w.indices
+def connections(w):
+    """(flat positions of a layer's connections, where they are in `data`)."""
+    if not w.is_dense:
+        at = np.repeat(np.arange(w.shape[0], dtype=np.int64), np.diff(w.indptr)) * w.shape[1] + w.indices
+        return at, slice(None)
+    at = np.arange(w.data.size) if getattr(w, "removed", None) is None else np.flatnonzero(~w.removed)
+    return at, at
 
 
 def one_run(rng, whole, stepwise=False):
-    """One random net, policy and optimizer for some epochs; (largest error, epochs, steps, whether it exploded, words)."""
+    """One random net, policy and optimizer for some epochs, followed."""
     import sparsemlp as sm
 
     sizes = [int(n) for n in rng.integers(2, [40, 90, 90, 8])][: rng.integers(2, 4)] + [int(rng.integers(2, 8))]
-    kinds = [sm.Dense() if rng.random() < 0.15 else sm.Uniform(max(float(rng.random()), 0.2)) for _ in sizes[1:]]
+    kinds = [sm.Dense() if rng.random() < 0.3 else sm.Uniform(max(float(rng.random()), 0.2)) for _ in sizes[1:]]
     policy_name, policy = pick(rng, policies())
     optimizer_name, optimizer = pick(rng, optimizers())
-    activation = str(rng.choice(["tanh", "sigmoid"] if whole else ["relu", "tanh", "sigmoid"]))
-    # A whole run is followed with smooth units: a ReLU turns a rounding error into another branch
+    activation = str(rng.choice(["relu", "leaky_relu", "tanh", "sigmoid"]))
     if optimizer_name in ("Adam", "AdamW", "RMSprop"):  # near a gradient of zero their step is its sign: rounding would count fully
         optimizer = type(optimizer)(lr=optimizer.lr, eps=1e-3)
-    net = sm.MLP(sizes, kinds, activation, dtype="float64" if whole else "float32", seed=int(rng.integers(2**31)))
+    more = {"dtype": "float64" if whole else "float32", "slope": LEAK, "seed": int(rng.integers(2**31))}
+    net = sm.MLP(sizes, kinds, activation, **more)
     n, batch, epochs = int(rng.integers(5, 300)), int(rng.integers(1, 200)), int(rng.integers(2, 8))
     X = rng.standard_normal((n, sizes[0])).astype(np.float32)
     y = rng.integers(0, sizes[-1], n)
-    trainer = sm.Trainer(net, optimizer, policy=policy, debug=True)
-    follower = Follow(trainer, X, y, batch, whole and not stepwise)
+    weights = rng.integers(0, 3, n).astype(np.float64) + (np.arange(n) == 0) if rng.random() < 0.2 else None
+    trainer = sm.Trainer(net, optimizer, policy=policy, dense_above=float(rng.choice([0.0, 0.5, 1.0])), debug=True)
+    follower = Follow(trainer, X, y, whole and not stepwise)
     try:
         with np.errstate(over="ignore"):
-            trainer.fit(X, y, epochs=epochs, batch_size=batch, shuffle=False)
+            trainer.fit(X, y, epochs=epochs, batch_size=batch, shuffle=False, sample_weight=weights)
     except FloatingPointError:
         if not follower.exploded:  # a fault of ours: the reference has no number that float32 could not hold
             follower.worst = np.inf
-    words = f"{policy_name}, {optimizer_name}, {activation}, {sizes}, batch {batch} of {n}, {epochs} epochs, {net.dtype}"
-    return follower.worst, trainer.epoch, trainer.step, follower.exploded, words
+    follower.names = policy_name, optimizer_name, activation
+    follower.words = f"{', '.join(follower.names)}, {sizes}, batch {batch} of {n}, {epochs} epochs, {net.dtype}"
+    return follower
 
 
 def pick(rng, table):
@@ -186,64 +209,115 @@ def pick(rng, table):
 class Follow:
     """Hooks the reference into a trainer's steps and changes."""
 
-    def __init__(self, trainer, X, y, batch, whole):
-        self.trainer, self.X, self.y, self.batch, self.whole = trainer, X, y, batch, whole
+    def __init__(self, trainer, X, y, whole):
+        self.trainer, self.X, self.y, self.whole = trainer, X, y, whole
         self.reference, self.worst, self.exploded = Reference(trainer), 0.0, False
-        self._step, self._evolve = trainer._run_step, trainer.evolution.change
-        trainer._run_step, trainer.evolution.change = self.step, self.change
+        self._step, self._apply = trainer._run_step, trainer.evolution._apply
+        trainer._run_step, trainer.evolution._apply = self.step, self.apply
+        self.changes = 0
 
     def step(self, plan, source, rows, values, weights, lr):
+        from sparsemlp.kernels.tiles import from_tiles
+
         if not self.whole:
             self.reference.load()
         try:
             loss = self._step(plan, source, rows, values, weights, lr)
         except FloatingPointError:
-            self.exploded = max(np.abs(a).max() for a in self.reference.forward(self.X[rows])) > OVERFLOW
+            self.exploded = max(np.abs(a).max() for a in self.reference.forward(self.X[rows])[0]) > OVERFLOW
             raise
+        outputs = []
+        for tiles in plan.activations[1:]:
+            outputs.append(np.empty((plan.n, tiles.shape[1]), tiles.dtype))
+            from_tiles(plan.context.w, tiles, outputs[-1])
         self.trainer.rate = lr
-        want = self.reference.step(self.X[rows], self.y[rows])
+        want = self.reference.step(self.X[rows], self.y[rows], outputs, None if weights is None else weights[rows])
         self.worst = max(self.worst, self.reference.error(), abs(loss - want) / max(abs(want), 1e-3))
         return loss
 
-    def change(self, k, *args):
-        before = [(positions(layer.weights), layer.weights.data.copy()) for layer in self.trainer.network.layers]
-        change = self._evolve(k, *args)
-        self.reference.change(before)
-        return change
+    def apply(self, k, change, record):
+        w = self.trainer.network.layers[k].weights
+        at, stored = connections(w)
+        old = w.data[stored].copy()
+        self._apply(k, change, record)
+        if change is not None:
+            self.changes += bool(change.drop.size or change.grow.size or change.zero.size)
+            self.reference.change(k, at, old)
 
 
-def main():
-    args = options(__doc__, minutes=60)
-    clock, rng = Clock(), np.random.default_rng(args.seed)
-    seconds = 12 if args.quick else 60 * args.minutes
-    chaotic = 0
-    start, failures, worst, counts, memory = time.perf_counter(), [], {"float64": 0.0, "float32": 0.0}, np.zeros(4, np.int64), []
+def soak(args, seconds):
+    """Runs until the time is over; what came of them."""
+    rng, start = np.random.default_rng(args.seed), time.perf_counter()
+    worst, counts, covered = {"float64": 0.0, "float32": 0.0, "replayed": 0.0}, collections.Counter(), collections.Counter()
+    largest_side, failures, memory = {"float64": 0.0, "float32": 0.0}, [], []
     while (now := time.perf_counter() - start) < seconds:
         whole = bool(rng.integers(2))
-        before = rng.bit_generator.state
-        error, epochs, steps, exploded, words = one_run(rng, whole)
-        dtype, limit = ("float64", 1e-7) if whole else ("float32", 2e-4)
-        worst[dtype] = max(worst[dtype], error if error < limit else 0.0)
-        counts += (1, max(0, epochs - 1), steps, exploded)
-        if whole and not error < limit:  # chaos, if each of its steps is right: a rounding error grew from step to step
+        before, kind = rng.bit_generator.state, "float64" if whole else "float32"
+        run = one_run(rng, whole)
+        error = run.worst
+        counts.update(runs=1, epochs=run.trainer.epoch, changes=run.changes, steps=run.trainer.step, exploded_as_the_reference=run.exploded)
+        counts[f"relu_sides_{kind}"] += run.reference.sides
+        largest_side[kind] = max(largest_side[kind], run.reference.largest_side)
+        covered.update(run.names)
+        if whole and not error < LIMIT[kind]:  # chaos, if each of its steps is right: a rounding error grew from step to step
             again = np.random.default_rng()
             again.bit_generator.state = before
-            chaotic += 1
-            error, limit = one_run(again, whole, stepwise=True)[0], 1e-10
-        if not error < limit:
-            failures.append(f"run {counts[0]}: error {error:.3g}: {words}")
-        if counts[0] % 10 == 0:
+            counts["chaotic_but_right_step_by_step"] += 1
+            kind, error = "replayed", one_run(again, whole, stepwise=True).worst
+        if error < LIMIT[kind]:
+            worst[kind] = max(worst[kind], error)
+        else:
+            failures.append(f"seed {args.seed}, run {counts['runs']}: error {error:.3g}: {run.words}")
+        del run
+        if counts["runs"] % 10 == 0:
             gc.collect()
             memory.append((round(now), rss()))
     later = [m for t, m in memory if t > seconds / 4 and m is not None]
     growth = later[-1] - later[0] if len(later) > 1 else 0
     if growth > FLAT and not args.quick:
         failures.append(f"resident memory grew by {growth} bytes")
-    runs, evolutions, steps, exploded = counts.tolist()
-    numbers = {"runs": runs, "evolutions": evolutions, "steps": steps, "exploded_as_the_reference": exploded}
-    numbers |= {"chaotic_but_right_step_by_step": chaotic, "worst_relative_error": worst, "rss_growth_bytes": growth}
+    numbers = {**dict.fromkeys(("exploded_as_the_reference", "chaotic_but_right_step_by_step"), 0), **counts}
+    numbers |= {"worst_relative_error": worst, "limits": LIMIT, "largest_relu_side": largest_side, "side_limits": SIDE}
+    return {**numbers, "rss_growth_bytes": growth, "covered": dict(covered)}, memory, failures
+
+
+def merge(pieces):
+    """The sums and maxima of several pieces."""
+    found = []
+    for path in pieces:
+        with open(path, encoding="utf-8") as file:
+            found.append(json.load(file))
+    total = {}
+    for piece in found:
+        for name, value in piece.items():
+            if name in ("limits", "side_limits"):
+                total[name] = value
+            elif name in ("worst_relative_error", "largest_relu_side"):
+                total[name] = {k: max(v, total.get(name, {}).get(k, 0)) for k, v in value.items()}
+            elif name == "covered":
+                total[name] = {k: value.get(k, 0) + total.get(name, {}).get(k, 0) for k in sorted({*value, *total.get(name, {})})}
+            elif name == "rss_growth_bytes":
+                total[name] = max(value, total.get(name, value))
+            elif name == "failures":
+                total[name] = total.get(name, []) + value
+            elif name == "soaked_seconds" or (isinstance(value, int) and not isinstance(value, bool) and name not in ("seed", "cpus")):
+                total[name] = total.get(name, 0) + value
+    total["pieces"] = [{"seed": p["seed"], "commit": p["commit"], "runs": p["runs"], "seconds": p["soaked_seconds"]} for p in found]
+    return total
+
+
+def main():
+    clock, pieces = Clock(), []
+    if "--merge" in sys.argv:
+        at = sys.argv.index("--merge")
+        pieces, sys.argv[at:] = sys.argv[at + 1 :], []
+    args = options(__doc__, minutes=60)
+    if pieces:
+        total = merge(pieces)
+        report(args, "soak", not total["failures"], **total)
+    numbers, memory, failures = soak(args, 12 if args.quick else 60 * args.minutes)
     memory = memory[:: max(1, len(memory) // 50)]
-    report(args, "soak", not failures and runs > 0, **numbers, memory=memory, failures=failures, seconds=clock())
+    report(args, "soak", not failures, **numbers, memory=memory, failures=failures, soaked_seconds=clock())
 
 
 if __name__ == "__main__":

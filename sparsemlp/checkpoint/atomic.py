@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import hashlib
 import os
 import pathlib
 import re
@@ -9,6 +10,7 @@ import secrets
 import stat
 import time
 
+LONGEST_STEM = 230  # bytes; file systems allow 255 for a name, and ours is 19 longer
 LEFTOVER_AGE = 3600.0  # seconds after which a temporary file belongs to no save that still runs
 
 
@@ -33,7 +35,7 @@ def replacing(path):
     where the system can do that.
     """
     path = pathlib.Path(os.path.realpath(path))
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
+    temporary = path.with_name(f".{_stem(path.name)}.{secrets.token_hex(6)}.part")
     try:
         mode = _mode_of(path)
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
@@ -55,6 +57,11 @@ def replacing(path):
         raise OSError(error.errno, f"{_reason(error, path)} Nothing was saved.{kept}", str(path)) from error
 
 
+def _stem(name):
+    """What a temporary file of `name` is called in the middle: the name, a hash in its place if it would become too long."""
+    return name if len(os.fsencode(name)) <= LONGEST_STEM else hashlib.sha256(os.fsencode(name)).hexdigest()[:32]
+
+
 def _mode_of(path):
     """Permissions of the file to replace, None if there is none; an OSError if it must not be replaced."""
     try:
@@ -73,6 +80,8 @@ def _mode_of(path):
 def _reason(error, path):
     if error.errno == errno.ENOENT:
         return f"The folder {path.parent} does not exist; make it first."
+    if error.errno == errno.ENAMETOOLONG:
+        return f"The file system allows no name as long as {path.name[:40]!r}... ({len(os.fsencode(path.name))} bytes)."
     if error.errno == errno.ENOSPC:
         return "The disk is full."
     text = error.strerror or str(error)
@@ -92,7 +101,7 @@ def _sync_folder(folder):
 def remove_leftovers(path):
     """Delete temporary files of `path` that killed processes have left, if they are older than an hour."""
     path = pathlib.Path(os.path.realpath(path))
-    pattern = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{12}}\.part")
+    pattern = re.compile(rf"\.{re.escape(_stem(path.name))}\.[0-9a-f]{{12}}\.part")
     with contextlib.suppress(OSError):
         for entry in os.scandir(path.parent):
             if pattern.fullmatch(entry.name):
