@@ -1,10 +1,10 @@
 """Neural networks that are sparse while they train. Importing compiles nothing."""
 
-from . import datasets
+from . import datasets, surgery
 from .autoencoder import Autoencoder
 from .callbacks import BestWeights, Callback, CSVLog, EarlyStopping, JSONLog, LearningRateSchedule
 from .checkpoint import Checkpoint, load, save
-from .errors import CheckpointError, DatasetError, NonFiniteError, TopologyError
+from .errors import CheckpointError, ConnectivityWarning, DatasetError, NonFiniteError, TopologyError
 from .history import History
 from .initializers import Glorot, He, Normal, Zeros
 from .layers import Linear

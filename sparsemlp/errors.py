@@ -5,6 +5,10 @@ class TopologyError(ValueError):
     """Connections that are no valid topology: out of range, unsorted, doubled, or misaligned with their state."""
 
 
+class ConnectivityWarning(UserWarning):
+    """Units of a net lie on no path from an input to an output; `Network.check_connectivity()` says which."""
+
+
 class NonFiniteError(FloatingPointError):
     """A number in a training run became NaN or infinite; the message names the epoch, the step and the layer."""
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from . import checks
+from .connectivity import connectivity
 from .data import Rows, Targets, check_sample_weight
 from .errors import TopologyError
 from .layers import InputDropout
@@ -253,6 +254,25 @@ class Network:
             layer.weights.check()
             if not (np.isfinite(layer.bias).all() and np.isfinite(layer.bias_state).all()):
                 raise TopologyError(f"Biases and their optimizer state must be finite; those of layer {k} are not.")
+
+    def check_connectivity(self):
+        """Which units no input reaches, and which reach no output.
+
+        Returns
+        -------
+        Connectivity
+            True if there are none. O(units) time if not, O(connections) at most, and as many bytes.
+
+        Examples
+        --------
+        >>> import scipy.sparse as sp, sparsemlp as sm
+        >>> net = sm.MLP([3, 2, 2], topology=[sm.Given(sp.csr_array([[1, 0], [1, 0], [0, 0]])), sm.Dense()])
+        >>> net.check_connectivity()
+        units that no input reaches: 1 of 2 in hidden layer 1; units that reach no output: 1 of 3 in the inputs
+        >>> net.check_connectivity().unreached[1]
+        array([1])
+        """
+        return connectivity(self)
 
     def summary(self):
         """A table of the layers as text.

@@ -2,6 +2,7 @@
 
 import os
 import time
+import warnings
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from .augmented_rows import AugmentedRows
 from .callbacks import Callback
 from .data import Rows, Targets, check_sample_weight
 from .datasets import Augmentation
+from .errors import ConnectivityWarning
 from .evolution import Evolution
 from .history import History
 from .losses import get_loss
@@ -146,6 +148,7 @@ class Trainer(Steps):
         Notes
         -----
         A second `fit` without `resume` trains the network further, with schedules from their start and the optimizer's state kept.
+        Warns once of units that lie on no path from an input to an output (ConnectivityWarning).
         KeyboardInterrupt ends the run after the callbacks' `on_fit_end`, keeps what was learned and is raised again.
         """
         net = self.network
@@ -180,6 +183,13 @@ class Trainer(Steps):
         n_steps = -(-len(source) // batch_size)
         if self.evolution.states is None:
             self.evolution.start()
+        elif len(self.evolution.states) != len(net.layers):
+            raise ValueError(
+                f"The run to resume has {len(self.evolution.states)} layers, the network {len(net.layers)} now: fit without resume."
+            )
+        found = net.check_connectivity()
+        if not found:
+            warnings.warn(f"Some units do nothing: {found}. See net.check_connectivity().", ConnectivityWarning, stacklevel=2)
         bar = progress_bar(progress, epochs * n_steps, self.epoch * n_steps)
         self._call("on_fit_begin", self)
         try:

@@ -1,0 +1,88 @@
+"""Which units no input reaches, and which reach no output."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Connectivity:
+    """What `Network.check_connectivity` found. Layers of units count from 0, the inputs; the last is that of the outputs.
+
+    Attributes
+    ----------
+    sizes : tuple of int
+        Units by layer of units.
+    unreached : tuple of int64 arrays, one a layer of units
+        Units that no path from any input reaches: they put out a constant, whatever the sample.
+    dead_ends : tuple of int64 arrays, one a layer of units
+        Units from which no path leads to any output: computed for nothing. An input among them is a feature that the net ignores.
+    """
+
+    sizes: tuple
+    unreached: tuple
+    dead_ends: tuple
+
+    @property
+    def ok(self):
+        """Whether every unit lies on a path from an input to an output."""
+        return not any(units.size for units in (*self.unreached, *self.dead_ends))
+
+    def __bool__(self):
+        return self.ok
+
+    def __str__(self):
+        said = []
+        for found, words in ((self.unreached, "no input reaches"), (self.dead_ends, "reach no output")):
+            parts = [
+                f"{units.size} of {n} in {self._name(k)}" for k, (units, n) in enumerate(zip(found, self.sizes, strict=True)) if units.size
+            ]
+            if parts:
+                said.append(f"units that {words}: {', '.join(parts)}")
+        return "; ".join(said) or "every unit lies on a path from an input to an output"
+
+    def _name(self, k):
+        return "the inputs" if k == 0 else "the outputs" if k == len(self.sizes) - 1 else f"hidden layer {k}"
+
+    __repr__ = __str__
+
+
+def connectivity(network):
+    """The `Connectivity` of a network; see `Network.check_connectivity`."""
+    reached = [np.ones(network.n_in, bool)]
+    for layer in network.layers:
+        reached.append(_met(layer.weights, reached[-1]))
+    useful = [np.ones(network.n_out, bool)]
+    for layer in reversed(network.layers):
+        useful.append(_meeting(layer.weights, useful[-1]))
+    flat = [tuple(np.flatnonzero(~units) for units in layers) for layers in (reached, useful[::-1])]
+    return Connectivity(tuple(network.sizes), *flat)
+
+
+def _met(weights, chosen):
+    """bool[n_out]: the output units with a connection from one of the chosen input units."""
+    if weights.is_dense:
+        return _any_connection(weights, chosen, axis=0)
+    if chosen.all():
+        return np.diff(weights.out_ptr) > 0
+    met = np.zeros(weights.shape[1], bool)
+    met[weights.indices[np.repeat(chosen, np.diff(weights.indptr))]] = True
+    return met
+
+
+def _meeting(weights, chosen):
+    """bool[n_in]: the input units with a connection to one of the chosen output units."""
+    if weights.is_dense:
+        return _any_connection(weights, chosen, axis=1)
+    if chosen.all():
+        return np.diff(weights.indptr) > 0
+    meeting = np.zeros(weights.shape[0], bool)
+    meeting[weights.inputs[np.repeat(chosen, np.diff(weights.out_ptr))]] = True
+    return meeting
+
+
+def _any_connection(weights, chosen, axis):
+    if weights.removed is None:
+        return np.full(weights.shape[1 - axis], chosen.any())
+    removed = weights.removed.reshape(weights.shape)
+    return ~(removed[chosen] if axis == 0 else removed[:, chosen]).all(axis=axis)

@@ -1,0 +1,178 @@
+"""Changes of a network as a whole, for procedures: another layer, other weights. Trainers notice them before their next step.
+
+A trainer that has begun a run cannot resume it with another number of layers: fit anew, or make another trainer.
+"""
+
+import numpy as np
+
+from . import checks
+from .errors import TopologyError
+from .layers import Linear
+from .weights import DenseWeights, SparseWeights
+
+
+def insert_layer(network, k, layer):
+    """Make `layer` the network's layer k; the one that was there, and those after it, move up.
+
+    Parameters
+    ----------
+    network : Network
+        Changed in place.
+    k : int from 0 to the number of layers
+        0 is before the first layer, the number of layers after the last.
+    layer : Linear
+        Of the network's dtype; takes as many inputs as it finds there, and gives as many outputs as the next layer takes.
+
+    Raises
+    ------
+    ValueError, TypeError
+        It does not fit. Nothing has been changed then.
+
+    Examples
+    --------
+    >>> import numpy as np, sparsemlp as sm
+    >>> net = sm.MLP([4, 3, 2], seed=0)
+    >>> insert_layer(net, 1, Linear(DenseWeights(np.eye(3, dtype=np.float32)), np.zeros(3, np.float32), "identity"))
+    >>> net.sizes
+    [4, 3, 3, 2]
+    """
+    k = checks.integer("k", k, 0, len(network.layers))
+    checks.instance("layer", layer, Linear, "sm.Linear(weights, bias)")
+    replace_layers(network, [*network.layers[:k], layer, *network.layers[k:]])
+
+
+def replace_layers(network, layers):
+    """Give a network other layers, of the same inputs and outputs.
+
+    Parameters
+    ----------
+    network : Network
+        Changed in place.
+    layers : list of Linear
+
+    Raises
+    ------
+    ValueError
+        Widths or dtypes do not fit. Nothing has been changed then.
+    """
+    from .network import Network
+
+    Network(layers, network.output, network.input_dropout.dropout, network.seed)  # checks the chain
+    if (layers[0].n_in, layers[-1].n_out) != (network.n_in, network.n_out) or layers[0].weights.dtype != network.dtype:
+        raise ValueError(
+            f"layers must lead from {network.n_in} inputs to {network.n_out} outputs in {network.dtype}; these lead from "
+            f"{layers[0].n_in} to {layers[-1].n_out} in {layers[0].weights.dtype}."
+        )
+    network.layers[:] = layers
+
+
+def replace_weights(network, k, weights):
+    """Give layer k other weights of the same shape and dtype; its bias stays.
+
+    Parameters
+    ----------
+    network : Network
+        Changed in place.
+    k : int
+    weights : SparseWeights or DenseWeights
+        Taken over. Without optimizer state theirs starts at zero.
+
+    Raises
+    ------
+    ValueError, TypeError
+        They do not fit. Nothing has been changed then.
+    """
+    layer = network.layers[checks.integer("k", k, 0, len(network.layers) - 1)]
+    checks.instance("weights", weights, (SparseWeights, DenseWeights), "layer.weights")
+    if weights.shape != layer.weights.shape or weights.dtype != layer.weights.dtype:
+        raise ValueError(
+            f"Layer {k} takes weights {layer.weights.dtype}{list(layer.weights.shape)}; got {weights.dtype}{list(weights.shape)}."
+        )
+    if not weights.state.shape[0]:
+        weights.allocate_state(layer.weights.state.shape[0])
+    layer.weights = weights
+
+
+def restricted(weights, keep):
+    """Sparse weights of those connections that `keep` marks: values and optimizer state bit for bit, in new arrays.
+
+    Parameters
+    ----------
+    weights : SparseWeights or DenseWeights
+        Left as they are.
+    keep : bool[n_in, n_out]
+        Places to keep; where there is no connection none is made.
+
+    Returns
+    -------
+    SparseWeights
+
+    Examples
+    --------
+    >>> restricted(DenseWeights(np.arange(4.0).reshape(2, 2)), np.eye(2, dtype=bool)).csr.toarray().tolist()
+    [[0.0, 0.0], [0.0, 3.0]]
+    """
+    keep = np.asarray(keep)
+    if keep.dtype != bool or keep.shape != weights.shape:
+        raise TopologyError(f"keep must be bool{list(weights.shape)}; got {keep.dtype}{list(keep.shape)}.")
+    n_in, n_out = weights.shape
+    places = places_of(weights)
+    chosen = keep.reshape(-1)[places]
+    at = np.flatnonzero(chosen) if not weights.is_dense else places[chosen]
+    places = places[chosen]
+    indptr = np.searchsorted(places, np.arange(n_in + 1) * n_out).astype(np.int32)
+    found = SparseWeights(weights.shape, indptr, (places % n_out).astype(np.int32), weights.data[at])
+    found.state = np.ascontiguousarray(weights.state[:, at])
+    return found
+
+
+def with_values(weights, values):
+    """Weights on the same connections with other values and no optimizer state, in new arrays.
+
+    Parameters
+    ----------
+    weights : SparseWeights or DenseWeights
+        Left as they are.
+    values : float[connections]
+        In the order of `places_of`.
+
+    Returns
+    -------
+    SparseWeights or DenseWeights
+        Of the same kind.
+    """
+    values = np.asarray(values, weights.dtype)
+    if values.shape != (weights.n_connections,):
+        raise ValueError(f"values must be {weights.n_connections} numbers, one a connection; got shape {values.shape}.")
+    if not weights.is_dense:
+        return SparseWeights(weights.shape, weights.indptr.copy(), weights.indices.copy(), values.copy())
+    matrix = np.zeros(weights.data.size, weights.dtype)
+    matrix[places_of(weights)] = values
+    removed = None if weights.removed is None else weights.removed.reshape(weights.shape).copy()
+    return DenseWeights(matrix.reshape(weights.shape), removed)
+
+
+def redrawn(layer, rng):
+    """`with_values` drawn anew by the layer's initializer for as many connections as it has.
+
+    Parameters
+    ----------
+    layer : Linear
+        With an `initializer`.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    SparseWeights or DenseWeights
+    """
+    weights = layer.weights
+    n = weights.n_connections
+    return with_values(weights, layer.initializer.sample(rng, n, *weights.shape, n, weights.dtype))
+
+
+def places_of(weights):
+    """Flat places i * n_out + j of the connections, int64, ascending."""
+    if weights.is_dense:
+        return np.arange(weights.data.size) if weights.removed is None else np.flatnonzero(~weights.removed)
+    n_in, n_out = weights.shape
+    return np.repeat(np.arange(n_in, dtype=np.int64) * n_out, np.diff(weights.indptr)) + weights.indices
