@@ -5,7 +5,7 @@
     python bench/dense_vs_sparse.py --parts none        # the figures only
 
 Pieces: three nets with Erdős–Rényi connections (epsilon 20) at batch 128 and 32 against every system that is installed; and one square
-layer (16 inputs, two times WIDTH units, 10 outputs, one density everywhere) from 1 to 70 % against the dense systems, up to 20 % against
+layer (16 inputs, two times WIDTH units, 10 outputs, one density everywhere) from 1 to 100 % against the dense systems, up to 20 % against
 sparse ones, with momentum and Adam.
 """
 
@@ -17,7 +17,7 @@ from sparsemlp.benchmark import record
 from sparsemlp.benchmark.problem import NETS, Problem
 from sparsemlp.reports import speed
 
-DENSITIES = 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7
+DENSITIES = 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1.0
 SPARSE_PEERS_TO = 0.2  # density: far beyond where they lose to dense
 WIDTHS, OPTIMIZERS, BATCHES = (1024, 4096), ("momentum", "adam"), (128, 32)
 DENSE_SYSTEMS = "torch dense", "torch dense, tuned", "numpy dense"

@@ -46,7 +46,7 @@ def sweeps(pieces):
             continue
         for base, found in piece["sweeps"].items():
             own = found["sparsemlp"]
-            at = f"{100 * own['break_even']:.0f} %" if own["break_even"] else "none up to 70 %" if min(own["speedups"]) > 1 else "none"
+            at = f"{100 * own['break_even']:.0f} %" if own["break_even"] else "none" if min(own["speedups"]) > 1 else "below 1 %"
             lines.append([name, base, *(f"{s:.2g}" if s < 10 else f"{s:.0f}" for s in own["speedups"]), at])
             densities = own["densities"]
     return table(["layer", "times faster than", *(f"{100 * d:g} %" for d in densities), "break-even"], lines) if lines else ""

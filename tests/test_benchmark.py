@@ -100,6 +100,14 @@ def test_jobs_of_one_process_share_its_environment():
         turns.measure([turns.Job("x", "m:f", SMALL, env={"A": "1"})], threads=1, processes=False)
 
 
+def test_functions_take_turns():
+    order = []
+    found = turns.in_turns({name: lambda name=name: order.append(name) for name in "ab"}, repeats=800, turns=2, warm=1, settle=0)
+    assert {name: len(seconds) for name, seconds in found.items()} == {"a": 800, "b": 800}
+    switches = [x for x, y in zip(order, order[1:], strict=False) if x != y]
+    assert switches == ["a", "b", "a", "b"]  # made ready, then there and back
+
+
 def test_break_even_and_line():
     assert break_even([0.1, 0.4], [2.0, 0.5]) == pytest.approx(0.2)
     assert break_even([0.1, 0.2], [0.9, 0.8]) is None

@@ -111,7 +111,7 @@ def _local(jobs, threads, path):
         set_num_threads(before)
 
 
-def measure(jobs, *, threads, repeats=32, turns=8, warm=2, settle=0.1, processes=True, path=(), log=None):
+def measure(jobs, *, threads, repeats=32, turns=8, warm=2, settle=0.25, processes=True, path=(), log=None):
     """Time the jobs, turn by turn.
 
     Parameters
@@ -124,7 +124,7 @@ def measure(jobs, *, threads, repeats=32, turns=8, warm=2, settle=0.1, processes
     warm : int
         Runs before those of each turn, not counted: they bring the caches back.
     settle : float
-        Seconds of rest before each turn: idle threads of OpenMP and BLAS libraries go on spinning for a while after work.
+        Seconds of rest before each turn: idle threads of OpenMP and BLAS libraries go on spinning after work, Intel's for 0.2 s.
     processes : bool
         Each system in its own worker process; thread pools of several libraries in one process slow each other.
         If False, all take turns in this process, and BLAS keeps the threads it has.
