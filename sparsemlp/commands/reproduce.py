@@ -1,17 +1,27 @@
 """Re-run a paper's experiment: one JSON file a run, figures and a summary; goes on where it stopped."""
 
+import importlib
+
+EXPERIMENTS = {
+    "dynamic-pruning": "dynamic_pruning",
+    "annealed": "annealed",
+    "structured": "structured",
+}
+
 
 def add_arguments(parser):
     """One sub-command per experiment, with its own arguments."""
-    from ..experiments import dynamic_pruning
-
     subs = parser.add_subparsers(dest="experiment", required=True, metavar="EXPERIMENT")
-    text = dynamic_pruning.__doc__.strip()
-    dynamic_pruning.add_arguments(subs.add_parser("dynamic-pruning", help=text.splitlines()[0], description=text))
+    for name in EXPERIMENTS:
+        module = _module(name)
+        text = module.__doc__.strip()
+        module.add_arguments(subs.add_parser(name, help=text.splitlines()[0], description=text))
 
 
 def run(args):
     """Run the experiment."""
-    from ..experiments import dynamic_pruning
+    return _module(args.experiment).main(args)
 
-    return dynamic_pruning.main(args)
+
+def _module(name):
+    return importlib.import_module(f"..experiments.{EXPERIMENTS[name]}", __package__)

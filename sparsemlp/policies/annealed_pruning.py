@@ -5,11 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import checks
+from ..errors import CheckpointError
 from ..schedules import Annealed
 from ..topology.change import Change
 from ..topology.select import smallest_magnitude
 from .base import Policy
-from .ranking import existing, largest_of
+from .ranking import largest_of
 
 
 @dataclass(frozen=True)
@@ -94,13 +95,12 @@ class AnnealedPruning(Policy):
         i = progress.epoch + 1 - self.first + 1
         if not 1 <= i <= n:
             return None, state
-        positions = existing(view)
-        values = view.data if positions is None else view.data[positions]
+        values = view.values
         masked = np.zeros(values.size, bool) if state is None else state["masked"].astype(bool)
         before = np.count_nonzero(masked)
         masked = self._mask(values, masked, i, n)
         at = np.flatnonzero(masked)
-        in_data = at if positions is None else positions[at]
+        in_data = view.positions_of(at)
         if i == n:
             return (Change(drop=in_data) if at.size else None), None
         share = rng.random() * self.reentry * (n - i) / (n - 1)
@@ -117,3 +117,11 @@ class AnnealedPruning(Policy):
         masked = masked.copy()
         masked[unmasked[choose(values[unmasked], max(0, unmasked.size - n_unmasked))]] = True
         return masked
+
+    def check_state(self, view, state):
+        """See `Policy.check_state`: the mask has an entry for each connection."""
+        if state is None:
+            return
+        masked = state.get("masked") if isinstance(state, dict) else None
+        if not (isinstance(masked, np.ndarray) and masked.dtype == np.uint8 and masked.shape == (view.n_connections,)):
+            raise CheckpointError(f"the state of AnnealedPruning must be a mask, uint8[{view.n_connections}]; got {state!r:.80}.")

@@ -60,14 +60,12 @@ class FSA(Policy):
         object.__setattr__(self, "layers", check_layers("FSA.layers", self.layers))
 
     def start(self, view, rng):
-        return {"first_step": -1, "epoch": -1, "done": False} if is_for(self.layers, view) else None
+        return {"done": False} if is_for(self.layers, view) else None
 
     def on_step(self, view, state, progress, rng):
         if state is None or state["done"]:
             return None, state
-        if state["epoch"] != progress.epoch:
-            state = {**state, "epoch": progress.epoch, "first_step": progress.step}
-        e = progress.epoch * progress.n_steps + progress.step - state["first_step"] + 1
+        e = progress.fit_step + 1
         n_steps = progress.n_epochs * progress.n_steps
         over = 2 * e >= n_steps
         if e % self.every and not over:
@@ -75,4 +73,4 @@ class FSA(Policy):
         possible = n_possible(view)
         n_kept = round(possible * Annealed(max(1, round(self.keep * possible)) / possible, self.mu, until=0.5)(e, n_steps))
         drop = smallest(view, n_kept)
-        return (Change(drop=drop) if drop.size else None), {**state, "done": over}
+        return (Change(drop=drop) if drop.size else None), {"done": over}

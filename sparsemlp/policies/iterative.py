@@ -62,14 +62,12 @@ class IterativePruning(Policy):
         return checks.fraction(f"IterativePruning.sparsity at epoch {time:g}", as_schedule(self.sparsity)(time, n_epochs), open_high=True)
 
     def start(self, view, rng):
-        return {"first_step": -1, "epoch": -1, "threshold": 0.0} if is_for(self.layers, view) else None
+        return {"threshold": 0.0} if is_for(self.layers, view) else None
 
     def on_step(self, view, state, progress, rng):
         if self.every is None or state is None:
             return None, state
-        if state["epoch"] != progress.epoch:
-            state = {**state, "epoch": progress.epoch, "first_step": progress.step}
-        done = progress.epoch * progress.n_steps + progress.step - state["first_step"] + 1
+        done = progress.fit_step + 1
         if done % self.every and done != progress.n_epochs * progress.n_steps:
             return None, state
         return self._prune(view, state, done / progress.n_steps, progress.n_epochs)
@@ -84,4 +82,4 @@ class IterativePruning(Policy):
         drop = smallest(view, max(1, n_kept))
         if not drop.size:
             return None, state
-        return Change(drop=drop), {**state, "threshold": threshold_of(view, drop)}
+        return Change(drop=drop), {"threshold": threshold_of(view, drop)}

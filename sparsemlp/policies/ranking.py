@@ -22,12 +22,6 @@ def is_for(layers, view):
     return layers is None or view.index in layers
 
 
-def existing(view):
-    """Positions in `view.data` of the connections that exist, int64, or None if all do; a masked dense layer has others."""
-    removed = getattr(view, "removed", None)
-    return None if removed is None else np.flatnonzero(~removed)
-
-
 def n_possible(view):
     """n_in * n_out: what the sparsity of a layer is a fraction of."""
     return view.shape[0] * view.shape[1]
@@ -46,10 +40,7 @@ def smallest(view, n_kept):
     int64, ascending
         Empty if there are no more than `n_kept` connections. Of equal magnitudes the first go.
     """
-    positions = existing(view)
-    values = view.data if positions is None else view.data[positions]
-    found = smallest_magnitude(values, max(0, values.size - n_kept))
-    return found if positions is None else positions[found]
+    return view.smallest(max(0, view.n_connections - n_kept))
 
 
 def largest_of(values, k):

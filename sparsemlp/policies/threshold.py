@@ -8,7 +8,7 @@ from .. import checks
 from ..schedules import as_schedule
 from ..topology.change import Change
 from .base import Policy
-from .ranking import check_layers, existing, is_for
+from .ranking import check_layers, is_for
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,7 @@ class ThresholdPruning(Policy):
         done = progress.epoch + 1
         value = as_schedule(self.threshold)(done, progress.n_epochs)
         threshold = checks.real(f"ThresholdPruning.threshold after epoch {done}", value, 0)
-        positions = existing(view)
-        values = view.data if positions is None else view.data[positions]
+        values = view.values
         if self.relative:
             threshold *= float(np.std(values, dtype=np.float64))
         drop = np.flatnonzero(np.abs(values) < threshold)
@@ -73,4 +72,4 @@ class ThresholdPruning(Policy):
         state = {"threshold": threshold}
         if not drop.size:
             return None, state
-        return Change(drop=drop if positions is None else positions[drop]), state
+        return Change(drop=view.positions_of(drop)), state

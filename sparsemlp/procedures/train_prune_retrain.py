@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from .. import checks
 from ..policies.base import LayerView
 from ..policies.ranking import check_layers, n_possible, smallest
@@ -11,7 +9,6 @@ from ..policies.static import Static
 from ..schedules import as_schedule
 from ..threads import engine
 from ..topology.change import Change, apply_change
-from ..weights import SparseWeights
 from .stages import Outcome, Stages
 
 DENSE_ABOVE = 0.5
@@ -73,20 +70,11 @@ def _prune_layer(layer, k, sparsity, dense_above):
     drop = smallest(view, max(1, round((1 - sparsity) * n_possible(view))))
     threshold = float(abs(view.data[drop]).max()) if drop.size else 0.0
     with engine():
-        if view.is_dense and 1 - sparsity < dense_above:
-            layer.weights = _to_sparse(layer.weights, np.delete(np.arange(view.data.size), drop))
-        elif drop.size:
+        if drop.size:
             apply_change(layer.weights, Change(drop=drop))
+        if layer.weights.is_dense and layer.weights.density < dense_above:
+            layer.weights = layer.weights.to_sparse()
     return threshold
-
-
-def _to_sparse(weights, kept):
-    """The connections of a dense layer at these positions, with their optimizer state, as sparse weights."""
-    n_in, n_out = weights.shape
-    indptr = np.searchsorted(kept, np.arange(n_in + 1) * n_out).astype(np.int32)
-    sparse = SparseWeights(weights.shape, indptr, (kept % n_out).astype(np.int32), weights.data[kept])
-    sparse.state = np.ascontiguousarray(weights.state[:, kept])
-    return sparse
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,232 @@
+"""Annealed pruning on the first hidden layer of an MLP: largest and smallest targets, dropout and none, on Fashion-MNIST.
+
+Bartoldson, Barbu, Erlebacher, "Enhancing the regularization effect of weight pruning in artificial neural networks". The paper prunes
+the first dense layer of a CNN on CIFAR-10; here it is the MLP that follows the convolutions there, 784-512-10, on Fashion-MNIST, with
+the paper's settings of the algorithm and its 20 epochs. The paper names no optimizer or batch size: here it is Adam, 0.001, batches of
+100, pixels / 255. Beside all training images there is a smaller set, where a net of 400,000 weights overfits, as the paper's does.
+"""
+
+import copy
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from .. import datasets
+from ..callbacks import Callback
+from ..mlp import MLP
+from ..network import Network
+from ..optimizers import Adam
+from ..policies import FSA, AnnealedPruning, OneTimePruning, Static
+from ..policies.base import Policy
+from ..randomness import stream
+from ..threads import set_num_threads
+from ..topology import Dense
+from ..topology.change import apply_change
+from ..training import Trainer
+from . import runs
+
+SIZES = [784, 512, 10]
+LAYER = 0  # the one that is pruned
+KEEP, DROPOUT, FIRST, POST = 0.1, 0.25, 3, 3
+BATCH, LR = 100, 0.001
+SAMPLES = {"all": None, "small": 10_000}
+HELD_OUT = 5000
+SPLIT_SEED = 0
+DIGITS = 6
+ARMS = {  # the paper's four, then the two algorithms that it stands on
+    "none": Static(),
+    "dropout": Static(),
+    "largest": AnnealedPruning(LAYER, KEEP, first=FIRST, post=POST),
+    "smallest": AnnealedPruning(LAYER, KEEP, first=FIRST, post=POST, target="smallest"),
+    "fsa": FSA(KEEP, layers=(LAYER,)),
+    "train-prune-retrain": None,  # after half of the epochs
+}
+PAPER_ARMS = ("none", "dropout", "largest", "smallest")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One run.
+
+    Attributes
+    ----------
+    samples : {"all", "small"}
+        Training images: 55,000 or 10,000, drawn once.
+    arm : a name in ARMS
+    seed, epochs : int
+    """
+
+    samples: str
+    arm: str
+    seed: int
+    epochs: int
+
+    @property
+    def name(self):
+        """The file's, without suffix."""
+        return f"{self.samples}_{self.arm}_seed{self.seed}_{self.epochs}epochs"
+
+
+def load_data():
+    """Fashion-MNIST / 255: {"all": (X, y), "small": (X, y)} to train on, (X, y) held out, (X, y) to test."""
+    X, y, X_test, y_test = datasets.load("fashion-mnist")
+    order = stream(SPLIT_SEED, "split").permutation(len(X))
+    held_out, kept = np.sort(order[:HELD_OUT]), order[HELD_OUT:]
+    training = {name: _part(X, y, np.sort(kept[:n])) for name, n in SAMPLES.items()}
+    return training, _part(X, y, held_out), _part(X_test, y_test, slice(None))
+
+
+def _part(X, y, rows):
+    return np.asarray(X[rows] / 255, np.float32), y[rows]
+
+
+@dataclass(frozen=True)
+class Tested(Policy):
+    """Another policy, and the test accuracy right after each of its changes between epochs, before any step.
+
+    Parameters
+    ----------
+    policy : Policy
+    seen : Seen
+        Where the accuracies go.
+
+    Examples
+    --------
+    >>> Tested(Static(), None).policy
+    Static()
+    """
+
+    policy: Policy
+    seen: object
+
+    def start(self, view, rng):
+        return self.policy.start(view, rng)
+
+    def on_step(self, view, state, progress, rng):
+        return self.policy.on_step(view, state, progress, rng)
+
+    def between_epochs(self, view, state, progress, rng):
+        change, state = self.policy.between_epochs(view, state, progress, rng)
+        if change is not None:
+            self.seen.after(view.index, change, progress.epoch)
+        return change, state
+
+    def may_return(self, index, state, progress):
+        return self.policy.may_return(index, state, progress)
+
+
+class Seen(Callback):
+    """Test accuracy and share of non-zero weights of the pruned layer at each epoch's end, after the change that the epoch ends with."""
+
+    def __init__(self, X, y, network):
+        self.data, self.network = (X, y), network
+        self.before, self.pruned, self.nonzero = [], {}, {}
+
+    def on_epoch_end(self, trainer, record):
+        self.before.append(self.network.evaluate(*self.data)["accuracy"])
+        self.nonzero.setdefault(record["epoch"], self._nonzero(self.network.layers[LAYER].weights))
+
+    def after(self, index, change, epoch):
+        """Evaluate a copy of the net with this change."""
+        layers = list(self.network.layers)
+        layer = copy.copy(layers[index])
+        layer.weights = copy.deepcopy(layer.weights)
+        apply_change(layer.weights, change)
+        layers[index] = layer
+        net = Network(layers, self.network.output, seed=self.network.seed)
+        net.classes = self.network.classes
+        self.pruned[epoch] = net.evaluate(*self.data)["accuracy"]
+        if index == LAYER:
+            self.nonzero[epoch] = self._nonzero(layer.weights)
+
+    @staticmethod
+    def _nonzero(weights):
+        return np.count_nonzero(weights.data) / (weights.shape[0] * weights.shape[1])
+
+    @property
+    def accuracies(self):
+        """By epoch, after its change."""
+        return [self.pruned.get(epoch, accuracy) for epoch, accuracy in enumerate(self.before)]
+
+
+def policy(setting):
+    """What changes the topology during the run."""
+    if setting.arm == "train-prune-retrain":
+        return OneTimePruning(1 - KEEP, after=max(1, setting.epochs // 2), layers=(LAYER,))
+    return ARMS[setting.arm]
+
+
+def train(setting, data):
+    """One run.
+
+    Parameters
+    ----------
+    setting : Setting
+    data : what `load_data` returns
+
+    Returns
+    -------
+    dict
+        Settings, machine, counts, accuracies of the last epoch and of the one with the best held-out accuracy, and lists by epoch.
+    """
+    training, held_out, test = data
+    input_dropout = DROPOUT if setting.arm == "dropout" else 0.0
+    net = MLP(SIZES, topology=Dense(), input_dropout=input_dropout, seed=setting.seed)
+    seen = Seen(*test, net)
+    trainer = Trainer(net, optimizer=Adam(lr=LR), policy=Tested(policy(setting), seen), callbacks=[seen])
+    history = trainer.fit(*training[setting.samples], epochs=setting.epochs, batch_size=BATCH, validation_data=held_out)
+    by_epoch = {
+        "test_accuracy": seen.accuracies,
+        "test_accuracy_before_change": seen.before,
+        "nonzero": [seen.nonzero[epoch] for epoch in range(len(history))],
+        "held_out_accuracy": history["val_accuracy"],
+        "held_out_loss": history["val_loss"],
+        "training_accuracy": history["accuracy"],
+        "seconds": history["seconds"],
+        "storage": [storage[LAYER] for storage in history["storage"]],
+    }
+    chosen = history.best("val_accuracy")["epoch"]
+    return {
+        "experiment": "annealed",
+        **asdict(setting),
+        "policy": repr(policy(setting)),
+        "sizes": SIZES,
+        "n_samples": len(training[setting.samples][0]),
+        "batch_size": BATCH,
+        "lr": LR,
+        "input_dropout": input_dropout,
+        "machine": runs.machine(),
+        "connections": [layer.weights.n_connections for layer in net.layers],
+        "n_parameters": net.n_parameters,
+        "chosen_epoch": chosen,
+        "test_accuracy_chosen": seen.before[chosen],
+        "test_accuracy_last": seen.before[-1],
+        "by_epoch": {name: [_rounded(v) for v in values] for name, values in by_epoch.items()},
+    }
+
+
+def _rounded(value):
+    return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
+
+
+def add_arguments(parser):
+    """The command's arguments."""
+    parser.add_argument("--samples", nargs="+", default=list(SAMPLES), choices=SAMPLES, help="training images: all, or 10,000")
+    parser.add_argument("--arms", nargs="+", default=list(ARMS), choices=ARMS, metavar="ARM", help=", ".join(ARMS))
+    parser.add_argument("--seeds", nargs="+", type=int, default=list(range(10)))
+    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--threads", type=int, help="default: every usable CPU")
+    parser.add_argument("--out", default="results/annealed", help="folder of the runs' JSON files, figures and summary")
+    parser.add_argument("--report", action="store_true", help="train nothing; draw figures and summary of the runs that are there")
+
+
+def main(args):
+    """Train what is missing, then report. Seeds come before arms: a sweep cut short has whole comparisons."""
+    if not args.report:
+        set_num_threads(args.threads)
+        data = load_data()
+        wanted = [Setting(samples, arm, seed, args.epochs) for samples in args.samples for seed in args.seeds for arm in args.arms]
+        runs.sweep(args.out, [(s.name, {"setting": s, "data": data}) for s in wanted], train)
+    from .annealed_report import report
+
+    report(args.out)
