@@ -7,12 +7,15 @@ counts little.
 """
 
 import argparse
+import json
+import pathlib
 import statistics
 import time
 
 import numpy as np
 
 import sparsemlp as sm
+from sparsemlp.experiments import runs
 
 NETS = {"mlp-1k": [1000, 1000, 1000], "mlp-4k": [4000, 1000, 4000], "mlp-4k4l": [4000, 2000, 2000, 1000]}
 
@@ -22,12 +25,14 @@ def main():
     parser.add_argument("--threads", type=int)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--samples", type=int, default=6000, help="in an epoch; the share does not depend on it")
+    parser.add_argument("--json", metavar="FILE", help="where to write the figures, beside those of other numbers of threads")
     args = parser.parse_args()
     sm.set_num_threads(args.threads)
     rng = np.random.default_rng(0)
     X, y = rng.integers(0, 256, (args.samples, 784), dtype=np.uint8), rng.integers(0, 10, args.samples)
     standardizer = sm.datasets.Standardizer.fit(X)
     ready, augment = standardizer(X), sm.datasets.Augmentation((28, 28), standardizer=standardizer)
+    measured = []
     for name, hidden in NETS.items():
         trainers = [sm.Trainer(sm.MLP([784, *hidden, 10], topology=sm.ErdosRenyi(epsilon=20), dropout=0.3)) for _ in range(2)]
         plain, augmented, cpu = [], [], []
@@ -43,6 +48,13 @@ def main():
             f"(processor time {100 * statistics.median(cpu):.0f} %)",
             flush=True,
         )
+        measured.append({"net": name, "threads": sm.get_num_threads(), "plain_ms": round(a, 4), "augmented_ms": round(b, 4)})
+    if args.json:
+        path = pathlib.Path(args.json)
+        others = json.loads(path.read_text(encoding="utf-8"))["measured"] if path.exists() else []
+        kept = [m for m in others if m["threads"] != sm.get_num_threads()]
+        result = {"experiment": "augmentation", "machine": runs.machine(), "measured": [*kept, *measured]}
+        path.write_text(json.dumps(result), encoding="utf-8")
 
 
 if __name__ == "__main__":

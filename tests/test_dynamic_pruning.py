@@ -9,7 +9,9 @@ import pytest
 import sparsemlp as sm
 from sparsemlp.experiments import dynamic_pruning as experiment
 from sparsemlp.experiments import dynamic_pruning_report, runs
-from sparsemlp.experiments.exploration import Exploration
+from sparsemlp.experiments.dynamic_pruning_evidence import overall
+from sparsemlp.experiments.exploration import Exploration, Watched
+from sparsemlp.experiments.paired import difference
 
 
 @pytest.fixture
@@ -40,7 +42,6 @@ def test_data_are_split_and_standardised_by_the_kept_part(small):
 def test_exploration_counts_what_brute_force_counts():
     X, y, _, _ = sm.datasets.load("digits")
     net = sm.MLP([64, 30, 20, 10], topology=[sm.Uniform(0.4), sm.Uniform(0.3), sm.Uniform(1.0)], seed=1)
-    exploration = Exploration()
     history = []
 
     class Brute(sm.Callback):
@@ -75,10 +76,11 @@ def test_exploration_counts_what_brute_force_counts():
 
     brute = Brute()
     brute.changes = {}
-    trainer = sm.Trainer(net, policy=exploration.watch(Noted()), callbacks=[brute, exploration])
+    trainer = sm.Trainer(net, policy=Watched(Noted()), callbacks=[brute, Exploration()])
     trainer.fit(X[:200] / 16, y[:200], epochs=5)
-    np.testing.assert_allclose([exploration.survived, exploration.tried], np.transpose(history))
-    assert exploration.survived[0] == 1 and exploration.survived[-1] < 0.5
+    survived, tried = trainer.history["survived"], trainer.history["tried"]
+    np.testing.assert_allclose([survived, tried], np.transpose(history))
+    assert survived[0] == 1 and survived[-1] < 0.5
 
 
 def test_sparse_arms_of_a_seed_begin_alike_and_see_the_same_batches(small):
@@ -122,20 +124,120 @@ def test_a_sweep_goes_on_and_reports(small, tmp_path, capsys):
     assert len(both) == 6 and all(both[name] == first[name] for name in first)  # wall time too: they were not run again
     assert "finished before" in capsys.readouterr().out
     text = (tmp_path / "README.md").read_text(encoding="utf-8")
-    for wanted in ("set − static", "figure1_training_time.png", "figure4_accuracy.png", "| mlp-1k | dense | 2 | 2 |"):
+    for wanted in ("set − static", "figure4_accuracy.png", "| mlp-1k | dense | 2 | 2 |"):
         assert wanted in text
-    assert len(list(tmp_path.glob("*.png"))) == 4
+    assert {path.name for path in tmp_path.glob("*.png")} == {"figure4_accuracy.png", "exploration_mlp-1k.png"}
     run = json.loads((tmp_path / "mlp-1k_set_seed1_2epochs.json").read_text(encoding="utf-8"))
     best = int(np.argmax(run["by_epoch"]["held_out_accuracy"]))
     assert run["chosen_epoch"] == best and run["test_accuracy_chosen"] == pytest.approx(run["by_epoch"]["test_accuracy"][best])
     assert run["machine"]["threads"] == 1 and run["settings"]["batch_size"] == 100
 
 
+def test_times_and_the_page_of_claims(small, tmp_path):
+    parser = argparse.ArgumentParser()
+    experiment.add_arguments(parser)
+    page = tmp_path / "page.md"
+    page.write_text("before\n\n" + "\n\nREPLACED\n\n".join(dynamic_pruning_report.MARKS) + "\nafter\n", encoding="utf-8")
+
+    def run(*arguments):
+        experiment.main(parser.parse_args(["--out", str(tmp_path), "--threads", "1", *arguments]))
+        sm.set_num_threads(None)
+
+    run("--epochs", "3", "--arms", "dense", "static", "set", "exd", "discarded", "--seeds", "0", "1")
+    run("--time", "2", "--arms", "dense", "set", "exd", "small-dense", "--page", str(page))
+    times = json.loads((tmp_path / "times_mlp-1k.json").read_text(encoding="utf-8"))
+    assert times["arms"]["set"]["zeta"] == [0.3, 0.3]
+    assert times["arms"]["exd"]["zeta"] == pytest.approx([0.3 * 0.99**125, 0.3 * 0.99**375], abs=1e-6)  # middles of two halves of 500
+    assert times["arms"]["dense"]["images"] == 20 and times["arms"]["set"]["images"] == 200
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith("before") and text.endswith("after\n") and "REPLACED" not in text
+    for wanted in (
+        "| EXD is the best of the sparse methods | mlp-1k after 3 epochs, 2 seeds: exd − set",
+        "discarded equal bit for bit",
+        "saves",
+    ):
+        assert wanted in text
+    assert (tmp_path / "figure1_training_time.png").exists() and (tmp_path / "accuracy_by_seconds_mlp-1k.png").exists()
+    page.write_text("no marks", encoding="utf-8")
+    with pytest.raises(ValueError, match="must have the lines"):
+        run("--report", "--page", str(page))
+    assert page.read_text(encoding="utf-8") == "no marks"
+
+
+def run_of(arm, seed, accuracies, held_out=None):
+    return {
+        "arm": arm,
+        "seed": seed,
+        "epochs": len(accuracies),
+        "by_epoch": {"test_accuracy": accuracies, "held_out_accuracy": held_out or accuracies},
+    }
+
+
+def test_differences_are_paired_by_seed_and_epoch():
+    runs_of_net = [run_of("set", 0, [0.5, 0.7, 0.8], [0.9, 0.6, 0.7]), run_of("set", 1, [0.5, 0.6, 0.9]), run_of("set", 2, [0.1])]
+    runs_of_net += [run_of("static", 0, [0.4, 0.6]), run_of("static", 1, [0.4, 0.7]), run_of("ldv", 1, [0.5, 0.5])]
+    found = difference(runs_of_net, "set", "static", bound=("ldv",))
+    assert (found.epoch, found.seeds) == (2, (0, 1))  # the shorter runs' last epoch; seed 2 has no partner
+    assert found.last == pytest.approx((10, -10))
+    assert found.chosen == pytest.approx((-10, -10))  # seed 0 of set: its first epoch had the best held-out accuracy
+    assert found.settled == pytest.approx((10, 0))
+    assert difference(runs_of_net, "ldv", "set", bound=("ldv",)) is None  # another length, and ldv's zeta depends on it
+    assert difference(runs_of_net, "ldv", "static", bound=("ldv",)).seeds == (1,)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "wanted", "word"),
+    [
+        ([], "above", "Open"),
+        (["above", "above"], "above", "Holds"),
+        (["below"], "below", "Holds"),
+        (["above", "below"], "above", "Does not hold"),
+        (["one seed: above", "above"], "above", "Agrees, but not proven"),
+        (["one seed: below"], "above", "Contradicted, but not proven"),
+        (["not told apart", "above"], "above", "Not seen"),
+    ],
+)
+def test_verdicts(verdicts, wanted, word):
+    assert overall(verdicts, wanted).removeprefix("**").startswith(word)
+
+
+@pytest.mark.parametrize("arm", ["exd", "discarded", "dense"])
+def test_an_interrupted_run_goes_on_with_the_same_bits(small, tmp_path, monkeypatch, arm):
+    settings = {"net": "mlp-1k", "arm": arm, "seed": 1, "epochs": 4, "data": small}
+    whole = experiment.train(**settings)
+    evaluate, calls = sm.Network.evaluate, []
+
+    def interrupted(self, X, y, **options):
+        calls.append(len(X))
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return evaluate(self, X, y, **options)
+
+    monkeypatch.setattr(runs.Keeper.__init__, "__defaults__", (0.0,))  # save after every epoch
+    with monkeypatch.context() as during:
+        during.setattr(sm.Network, "evaluate", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            runs.sweep(tmp_path, [("run", settings)], experiment.train)
+    assert [path.name for path in tmp_path.iterdir()] == ["run.unfinished"]
+    runs.sweep(tmp_path, [("run", settings)], experiment.train)
+    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
+    again = runs.load_runs(tmp_path)["run"]
+    assert again["resumed_at"] == 2 and whole["resumed_at"] is None
+    for name, values in whole["by_epoch"].items():
+        assert name.endswith("seconds") or again["by_epoch"][name] == values
+
+
+def test_an_unreadable_checkpoint_starts_again(tmp_path, capsys):
+    (tmp_path / "run.unfinished").write_bytes(b"broken")
+    assert runs.unfinished(tmp_path / "run.unfinished") is None and runs.unfinished(None) is None
+    assert "starts again" in capsys.readouterr().out
+
+
 def test_an_interrupted_run_leaves_no_file(tmp_path):
-    def train(number):
+    def train(number, checkpoint):
         if number == 1:
             raise KeyboardInterrupt
-        return {"test_accuracy_last": 0.5}
+        return {"test_accuracy_last": 0.5, "wall_seconds": 1.0}
 
     wanted = [(f"run{k}", {"number": k}) for k in range(3)]
     with pytest.raises(KeyboardInterrupt):

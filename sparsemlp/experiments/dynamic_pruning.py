@@ -22,7 +22,7 @@ from ..threads import set_num_threads
 from ..topology import Dense, ErdosRenyi
 from ..training import Trainer
 from . import runs
-from .exploration import Exploration
+from .exploration import Exploration, Watched
 
 NETS = {"mlp-1k": (1000, 1000, 1000), "mlp-4k": (4000, 1000, 4000), "mlp-4k4l": (4000, 2000, 2000, 1000)}
 SMALL = {"mlp-1k": (123, 123, 123), "mlp-4k": (261, 261, 261), "mlp-4k4l": (244, 244, 244, 244)}
@@ -109,16 +109,16 @@ def build(net, arm, seed):
 
 
 class _Tests(Callback):
-    """Test accuracy after each epoch, for the figures; nothing is chosen by it."""
+    """Adds the test accuracy after each epoch to its record, for the figures; nothing is chosen by it."""
 
     def __init__(self, X, y):
-        self.data, self.accuracies = (X, y), []
+        self.data = X, y
 
     def on_epoch_end(self, trainer, record):
-        self.accuracies.append(trainer.network.evaluate(*self.data)["accuracy"])
+        record["test_accuracy"] = trainer.network.evaluate(*self.data)["accuracy"]
 
 
-def train(net, arm, seed, epochs, data):
+def train(net, arm, seed, epochs, data, checkpoint=None):
     """One run.
 
     Parameters
@@ -128,6 +128,8 @@ def train(net, arm, seed, epochs, data):
     seed, epochs : int
         `epochs` sets the schedules' length too: a run of 100 epochs is not the first fifth of one of 500.
     data : what `load_data` returns
+    checkpoint : path, optional
+        Where an unfinished run is kept; if there is one, it goes on, with the bits of an uninterrupted run.
 
     Returns
     -------
@@ -136,14 +138,16 @@ def train(net, arm, seed, epochs, data):
         lists by epoch. Seconds are those of the training steps and of the topology changes, without evaluation.
     """
     training, held_out, test, augment = data
-    network = build(net, arm, seed)
-    exploration, tests = Exploration(), _Tests(*test)
-    policy = exploration.watch(ARMS[arm]())
     optimizer = SGD(lr=SETTINGS["lr"], momentum=SETTINGS["momentum"])
-    trainer = Trainer(network, optimizer=optimizer, policy=policy, callbacks=[tests, exploration])
-    history = trainer.fit(*training, epochs=epochs, batch_size=SETTINGS["batch_size"], validation_data=held_out, augment=augment)
+    trainer = runs.unfinished(checkpoint, custom=(Watched, Discarded))
+    resumed_at = trainer and trainer.epoch
+    trainer = trainer or Trainer(build(net, arm, seed), optimizer=optimizer, policy=Watched(ARMS[arm]()))
+    trainer.callbacks = [_Tests(*test), Exploration(), runs.Keeper(checkpoint)]
+    network = trainer.network
+    options = {"batch_size": SETTINGS["batch_size"], "validation_data": held_out, "augment": augment}
+    history = trainer.fit(*training, epochs=epochs, resume=True, **options)
     by_epoch = {
-        "test_accuracy": tests.accuracies,
+        "test_accuracy": history["test_accuracy"],
         "held_out_accuracy": history["val_accuracy"],
         "held_out_loss": history["val_loss"],
         "training_loss": history["loss"],
@@ -153,8 +157,8 @@ def train(net, arm, seed, epochs, data):
         "zeta": history["zeta"],
         "connections": [sum(c) for c in history["connections"]],
         "bytes": history["bytes"],
-        "survived": exploration.survived,
-        "tried": exploration.tried,
+        "survived": [r["survived"] for r in history.records if "survived" in r],
+        "tried": [r["tried"] for r in history.records if "tried" in r],
     }
     chosen = history.best("val_accuracy")["epoch"]
     possible = sum(layer.n_in * layer.n_out for layer in network.layers)
@@ -170,8 +174,10 @@ def train(net, arm, seed, epochs, data):
         "n_parameters": network.n_parameters,
         "n_parameters_dense": possible + sum(network.sizes[1:]),
         "chosen_epoch": chosen,
-        "test_accuracy_chosen": tests.accuracies[chosen],
-        "test_accuracy_last": tests.accuracies[-1],
+        "test_accuracy_chosen": by_epoch["test_accuracy"][chosen],
+        "test_accuracy_last": by_epoch["test_accuracy"][-1],
+        "resumed_at": resumed_at,
+        "wall_seconds": round(sum(history["wall_seconds"]), 2),
         "training_seconds": round(sum(history["seconds"]) + sum(history["evolution_seconds"]), 2),
         "by_epoch": {name: [_rounded(v) for v in values] for name, values in by_epoch.items()},
     }
@@ -194,16 +200,27 @@ def add_arguments(parser):
     parser.add_argument("--threads", type=int, help="default: every usable CPU")
     parser.add_argument("--out", default="results/dynamic_pruning", help="folder of the runs' JSON files, figures and summary")
     parser.add_argument("--report", action="store_true", help="train nothing; draw figures and summary of the runs that are there")
+    parser.add_argument(
+        "--time",
+        type=int,
+        metavar="ROUNDS",
+        help="instead of runs, time this many epochs of each arm, the arms taking turns; for an otherwise idle machine",
+    )
+    parser.add_argument("--page", metavar="FILE", help="Markdown page whose section on this experiment the report rewrites")
 
 
 def main(args):
-    """Train what is missing, then report. Seeds come before arms before nets: a sweep cut short has whole comparisons."""
+    """Train (or time) what is missing, then report. Seeds come before arms before nets: a sweep cut short has whole comparisons."""
+    from . import dynamic_pruning_report, dynamic_pruning_times
+
     if not args.report:
         set_num_threads(args.threads)
         data = load_data()
-        wanted = [(net, arm, seed, args.epochs) for net in args.nets for seed in args.seeds for arm in args.arms]
-        named = [(run_name(*w), dict(zip(("net", "arm", "seed", "epochs"), w, strict=True), data=data)) for w in wanted]
-        runs.sweep(args.out, named, train)
-    from .dynamic_pruning_report import report
-
-    report(args.out)
+        if args.time:
+            for net in args.nets:
+                dynamic_pruning_times.write(args.out, net, args.arms, args.time, data)
+        else:
+            wanted = [(net, arm, seed, args.epochs) for net in args.nets for seed in args.seeds for arm in args.arms]
+            named = [(run_name(*w), dict(zip(("net", "arm", "seed", "epochs"), w, strict=True), data=data)) for w in wanted]
+            runs.sweep(args.out, named, train)
+    dynamic_pruning_report.report(args.out, args.page)

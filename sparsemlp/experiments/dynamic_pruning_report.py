@@ -1,26 +1,56 @@
-"""Figures 1-6 and table 1 of the dynamic pruning paper, and what it lacks, from the runs that are there."""
+"""Tables of the dynamic pruning paper and of what it lacks, and the page that judges its claims, from the runs that are there."""
 
 import pathlib
 import statistics
 
 from ..callbacks import write_text
+from . import dynamic_pruning_figures
 from .dynamic_pruning import ARMS, NETS
+from .dynamic_pruning_claims import rows
+from .dynamic_pruning_evidence import BOUND, Evidence
+from .dynamic_pruning_times import table as time_table
+from .paired import LAST, difference, interval
 from .runs import load_runs
+from .tables import machines, row, spread
 
 MILESTONES = (1, 5, 10, 20, 40, 100, 200, 500)
 PAPER_SPARSE = {"mlp-1k": "≈120k", "mlp-4k": "≈350k", "mlp-4k4l": "≈380k"}  # as the paper prints them
+MARKS = "<!-- dynamic-pruning: written by bench/papers/dynamic_pruning.py --report --page -->", "<!-- /dynamic-pruning -->"
 
 
-def report(folder):
-    """Write README.md (tables) and PNG figures beside the runs' JSON files."""
+def report(folder, page=None):
+    """Write README.md (tables) and PNG figures beside the runs' JSON files.
+
+    Parameters
+    ----------
+    folder : path
+    page : path, optional
+        A Markdown page that has both lines of MARKS: what is between them becomes the judgement of the paper's claims.
+    """
     folder = pathlib.Path(folder)
-    groups = grouped(load_runs(folder).values())
-    if not groups:
+    files = load_runs(folder).values()
+    runs = [f for f in files if f.get("experiment") == "dynamic-pruning"]
+    times = {f["net"]: f for net in NETS for f in files if f.get("experiment") == "dynamic-pruning-times" and f["net"] == net}
+    if not runs:
         print(f"No runs in {folder} yet: nothing to report.")
         return
-    figures = _figures(folder, groups)
-    tables = [*_head(groups), *_table_1(groups), *_results(groups), *_on_the_way(groups), *_paired(groups)]
-    write_text(folder / "README.md", "\n".join([*tables, *figures]).rstrip() + "\n")
+    groups = grouped(runs)
+    figures = [line for file, title in dynamic_pruning_figures.draw(folder, groups, times) for line in (f"![{title}]({file})", "")]
+    claims = rows(Evidence(runs, times))
+    tables = [*_head(runs), *_table_1(groups), *_results(groups), *time_table(times), *_augmentation(files), *_on_the_way(groups)]
+    lines = [*tables, *_paired(runs), "## The claims", "", *claims, "", "## Figures", "", *figures]
+    write_text(folder / "README.md", "\n".join(lines).rstrip() + "\n")
+    if page is not None:
+        rewrite_section(pathlib.Path(page), [*_scale(groups, times), "", *claims])
+
+
+def rewrite_section(path, lines):
+    """Replace what is between the two MARKS of a page."""
+    text = path.read_text(encoding="utf-8")
+    begin, end = (text.find(mark) for mark in MARKS)
+    if begin < 0 or end < begin:
+        raise ValueError(f"{path} must have the lines {MARKS[0]} and {MARKS[1]}, in this order; the section goes between them.")
+    write_text(path, text[: begin + len(MARKS[0])] + "\n\n" + "\n".join(lines) + "\n\n" + text[end:])
 
 
 def grouped(runs):
@@ -32,23 +62,15 @@ def grouped(runs):
     return groups
 
 
-def spread(values, scale=100, digits=2):
-    """ "mean ± deviation" of several values, "value" of one."""
-    mean = f"{scale * statistics.mean(values):.{digits}f}"
-    return mean if len(values) == 1 else f"{mean} ± {scale * statistics.stdev(values):.{digits}f}"
-
-
-def _head(groups):
-    runs = [run for group in groups.values() for run in group]
-    machines = sorted({f"{r['machine']['cpu']}, {r['machine']['threads']} thread(s)" for r in runs})
-    commits = sorted({str(r["machine"]["commit"])[:7] for r in runs})
+def _head(runs):
     wall = sum(r["wall_seconds"] for r in runs)
+    commits = sorted({str(r["machine"]["commit"])[:7] for r in runs})
     return [
         "# Dynamic pruning rates, re-run",
         "",
         "Written by `python bench/papers/dynamic_pruning.py --report`; do not edit. Settings are in each run's JSON file.",
-        f"{len(runs)} runs, {sum(r['epochs'] for r in runs):,} epochs, {wall / 3600:.2f} hours of runs in all, evaluation included "
-        f"(runs may have run side by side). {'; '.join(machines)}; commit {', '.join(commits)}.",
+        f"{len(runs)} runs, {sum(r['epochs'] for r in runs):,} epochs, {wall / 3600:.2f} hours of runs in all, evaluation included, "
+        f"on {machines(runs)} that had other work at the same time; commit {', '.join(commits)}.",
         "",
         "Accuracies are those of the test set in per cent, after the last epoch and after the epoch with the best accuracy on 5,000",
         "held-out training images; none is the best test epoch. Several seeds: mean ± standard deviation.",
@@ -56,41 +78,58 @@ def _head(groups):
     ]
 
 
-def _row(*cells):
-    return "| " + " | ".join(map(str, cells)) + " |"
+def _scale(groups, times):
+    """How large the experiment was, for the page of claims."""
+    runs = [run for group in groups.values() for run in group]
+    done = {}
+    for (net, arm, epochs), group in groups.items():
+        done.setdefault(net, {}).setdefault((epochs, len(group)), []).append(arm)
+    lines = ["**Scale.** The paper trains each net for 500 epochs, with 3 seeds. Here:", ""]
+    for net, sizes in done.items():
+        parts = [f"{', '.join(arms)}: {epochs} epochs, {seeds} seed{'s' * (seeds > 1)}" for (epochs, seeds), arms in sizes.items()]
+        lines.append(f"- {net}: {'; '.join(parts)}.")
+    wall = sum(r["wall_seconds"] for r in runs) / 3600
+    lines += [
+        "",
+        f"Total: {len(runs)} runs, {sum(r['epochs'] for r in runs):,} epochs, {wall:.2f} hours of wall time in all, on",
+        f"{machines(runs)}, while the machine had other work: those seconds measure nothing.",
+    ]
+    if times:
+        rounds = ", ".join(f"{net} {t['rounds']}" for net, t in times.items())
+        lines.append(
+            f"Training times: separate rounds of all arms in turn, nothing else running, {machines(times.values())} (rounds: {rounds})."
+        )
+    return lines
 
 
 def _table_1(groups):
     lines = ["## Table 1: parameters, biases included", ""]
-    lines += [_row("net", "dense", "sparse", "compression", "fewer", "the paper's sparse"), _row("---", *["---:"] * 5)]
+    lines += [row("net", "dense", "sparse", "compression", "fewer", "the paper's sparse"), row("---", *["---:"] * 5)]
     for net in NETS:
         runs = [group[0] for (n, arm, _), group in groups.items() if n == net and arm not in ("dense", "small-dense")]
         if runs:
             sparse, dense = runs[0]["n_parameters"], runs[0]["n_parameters_dense"]
             ratio, fewer = f"×{dense / sparse:.1f}", f"{100 - 100 * sparse / dense:.1f} %"
-            lines.append(_row(net, f"{dense:,}", f"{sparse:,}", ratio, fewer, PAPER_SPARSE[net]))
+            lines.append(row(net, f"{dense:,}", f"{sparse:,}", ratio, fewer, PAPER_SPARSE[net]))
     return [*lines, ""]
 
 
 def _results(groups):
-    names = ["net", "arm", "epochs", "seeds", "last epoch", "chosen epoch", "s/epoch", "evolution ms", "parameters", "MB"]
+    names = ["net", "arm", "epochs", "seeds", "last epoch", "chosen epoch", "parameters", "MB"]
     names += ["survived", "tried"]
-    lines = ["## Results", "", _row(*names), _row("---", "---", *["---:"] * 10)]
+    lines = ["## Results", "", row(*names), row("---", "---", *["---:"] * 8)]
     for (net, arm, epochs), group in groups.items():
         by_epoch = [run["by_epoch"] for run in group]
-        evolution = [1000 * s for b in by_epoch for s in b["evolution_seconds"][1:]]
         ends = [b[name][-1] for name in ("survived", "tried") for b in by_epoch if b[name]]
         survived, tried = (ends[: len(group)], ends[len(group) :]) if ends else ((), ())
         lines.append(
-            _row(
+            row(
                 net,
                 arm,
                 epochs,
                 len(group),
                 spread([r["test_accuracy_last"] for r in group]),
                 spread([r["test_accuracy_chosen"] for r in group]),
-                f"{statistics.median(s for b in by_epoch for s in b['seconds']):.2f}",
-                f"{statistics.median(evolution):.1f}" if evolution and arm not in ("dense", "small-dense", "static") else "",
                 f"{group[0]['n_parameters']:,}",
                 f"{group[0]['by_epoch']['bytes'][-1] / 1e6:.2f}",
                 f"{100 * statistics.mean(survived):.1f} %" if survived else "",
@@ -100,127 +139,60 @@ def _results(groups):
     return [
         *lines,
         "",
-        "s/epoch: median over epochs and runs, training steps with augmentation, without evaluation. MB: weights, indices, momentum,",
-        "biases. Survived: share of the connections that were there from the start without a break. Tried: share of all possible",
-        "connections that have ever existed. Both count the layers that can change, which leaves out the full output layer.",
+        "MB: weights, indices, momentum, biases. Survived: share of the connections that were there from the start without a break.",
+        "Tried: share of all possible connections that have ever existed. Both count the layers that can change, which leaves out the",
+        "full output layer.",
         "",
     ]
+
+
+def _augmentation(files):
+    """Share of augmentation in a training step, if `bench/augmentation.py --json` left its file here."""
+    found = next((f for f in files if f.get("experiment") == "augmentation"), None)
+    if not found:
+        return []
+    lines = ["## Augmentation", "", row("net", "threads", "step ms", "with augmentation", "share of the step"), row("---", *["---:"] * 4)]
+    for m in found["measured"]:
+        share = 100 * (1 - m["plain_ms"] / m["augmented_ms"])
+        lines.append(row(m["net"], m["threads"], f"{m['plain_ms']:.2f}", f"{m['augmented_ms']:.2f}", f"{share:.0f} %"))
+    text = "Standardisation, rotation, shifts and flip of batches of 100; best of several rounds (`bench/augmentation.py`)."
+    return [*lines, "", text, ""]
 
 
 def _on_the_way(groups):
     """Test accuracy of the same epochs in all arms, for runs of different lengths too."""
     milestones = [e for e in MILESTONES if e <= max(epochs for _, _, epochs in groups)]
-    lines = ["## Test accuracy on the way", "", _row("net", "arm", "epochs", *(f"epoch {e}" for e in milestones))]
-    lines.append(_row("---", "---", *["---:"] * (1 + len(milestones))))
+    lines = ["## Test accuracy on the way", "", row("net", "arm", "epochs", *(f"epoch {e}" for e in milestones))]
+    lines.append(row("---", "---", *["---:"] * (1 + len(milestones))))
     for (net, arm, epochs), group in groups.items():
         at = (spread([r["by_epoch"]["test_accuracy"][e - 1] for r in group]) if e <= epochs else "" for e in milestones)
-        lines.append(_row(net, arm, epochs, *at))
+        lines.append(row(net, arm, epochs, *at))
     return [*lines, ""]
 
 
-def _paired(groups):
+def _paired(runs):
     """Differences between arms that began with the same net and saw the same batches."""
-    lines = ["## Paired differences, test accuracy of the last epoch, points", ""]
-    lines += [_row("net", "epochs", "arms", "seeds", "difference", "each seed"), _row("---", "---:", "---", "---:", "---:", "---")]
-    pairs = [(arm, base) for base in ("static", "set", "dense", "small-dense") for arm in ARMS if arm != base]
-    for net, epochs in dict.fromkeys((net, epochs) for net, _, epochs in groups):
-        for arm, base in pairs:
-            a, b = ({r["seed"]: r["test_accuracy_last"] for r in groups.get((net, x, epochs), ())} for x in (arm, base))
-            both = sorted(a.keys() & b.keys())
-            if both and (arm, base) != ("dense", "small-dense"):
-                differences = [a[s] - b[s] for s in both]
-                each = ", ".join(f"{100 * d:+.2f}" for d in differences)
-                lines.append(_row(net, epochs, f"{arm} − {base}", len(both), spread(differences), each))
-    return [*lines, ""]
-
-
-def _figures(folder, groups):
-    lines = ["## Figures", ""]
-    for number, net in enumerate(NETS, 1):
-        own = {(arm, epochs): group for (n, arm, epochs), group in groups.items() if n == net}
-        if not own:
-            continue
-        wanted = (
-            (f"figure{number}_training_time.png", f"Figure {number}: training time, {net}", _draw_time),
-            (f"figure{number + 3}_accuracy.png", f"Figure {number + 3}: test accuracy by epoch, {net}", _draw_accuracy),
-            (f"accuracy_by_seconds_{net}.png", f"Test accuracy by seconds of training, {net}", _draw_seconds),
-            (f"exploration_{net}.png", f"Connections kept since the start, positions ever tried, {net}", _draw_exploration),
-        )
-        for file, title, draw in wanted:
-            figure = _figure(2 if draw is _draw_exploration else 1)
-            draw(figure, own)
-            figure.suptitle(title)
-            figure.savefig(folder / file, dpi=80, metadata={"Software": None})
-            lines += [f"![{title}]({file})", ""]
-    return lines
-
-
-def _figure(n_axes):
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(5.5 * n_axes + 2, 4.5), layout="constrained")
-    figure.subplots(1, n_axes)
-    return figure
-
-
-def _label(arm, epochs, own):
-    """The arm, with its epochs where runs of several lengths meet."""
-    return arm if len({e for _, e in own}) == 1 else f"{arm}, {epochs} epochs"
-
-
-def _lines(axes, own, name, x=None, scale=100):
-    """Mean over the seeds as a line, smallest to largest as a band."""
-    for k, ((arm, epochs), group) in enumerate(own.items()):
-        curves = [run["by_epoch"][name] for run in group if run["by_epoch"][name]]
-        if not curves:
-            continue
-        columns = list(zip(*curves, strict=True))
-        at = x(group) if x else range(1, epochs + 1)
-        color = f"C{k % 10}"
-        style = {"color": color, "linestyle": "-" if k < 10 else "--", "label": _label(arm, epochs, own)}
-        axes.plot(at, [scale * statistics.mean(c) for c in columns], **style)
-        axes.fill_between(at, [scale * min(c) for c in columns], [scale * max(c) for c in columns], color=color, alpha=0.2, linewidth=0)
-    axes.grid(alpha=0.3)
-    axes.legend(fontsize="small")
-
-
-def _draw_time(figure, own):
-    axes = figure.axes[0]
-    names = [_label(arm, epochs, own) for arm, epochs in own]
-    means = [statistics.mean(run["training_seconds"] / epochs for run in group) for (_, epochs), group in own.items()]
-    axes.barh(names, means)
-    axes.bar_label(axes.containers[0], fmt="%.2f", padding=3)
-    axes.invert_yaxis()
-    axes.set_xlabel("seconds of training per epoch, topology changes included (mean)")
-
-
-def _draw_accuracy(figure, own):
-    axes = figure.axes[0]
-    _lines(axes, own, "test_accuracy")
-    axes.set_xlabel("epoch"), axes.set_ylabel("test accuracy, %")
-    axes.set_ylim(bottom=80)
-
-
-def _draw_seconds(figure, own):
-    axes = figure.axes[0]
-    _lines(axes, own, "test_accuracy", x=_elapsed)
-    axes.set_xlabel("seconds of training (mean over seeds)"), axes.set_ylabel("test accuracy, %")
-    axes.set_ylim(bottom=80), axes.set_xscale("log")
-
-
-def _elapsed(group):
-    """Mean seconds of training and topology changes up to each epoch."""
-    totals = []
-    for run in group:
-        total, elapsed = 0.0, []
-        for pair in zip(run["by_epoch"]["seconds"], run["by_epoch"]["evolution_seconds"], strict=True):
-            total += sum(pair)
-            elapsed.append(total)
-        totals.append(elapsed)
-    return [statistics.mean(column) for column in zip(*totals, strict=True)]
-
-
-def _draw_exploration(figure, own):
-    for axes, name, label in zip(figure.axes, ("survived", "tried"), ("kept since the start, %", "positions ever tried, %"), strict=True):
-        _lines(axes, own, name)
-        axes.set_xlabel("epoch"), axes.set_ylabel(label)
+    lines = ["## Differences between arms, seed by seed, points of test accuracy", ""]
+    lines += [row("net", "arms", "epoch", "last epoch", "95 % interval", "each seed", "chosen epoch", f"mean of last {LAST}", "verdict")]
+    lines += [row("---", "---", "---:", "---:", "---:", "---", "---:", "---:", "---")]
+    bases = {"static": ("set", "exd", "ldv", "osv", "discarded"), "set": ("exd", "ldv", "osv", "set-magnitude", "set-initializer")}
+    bases |= {"exd": ("ldv", "osv", "exd-magnitude", "exd-initializer"), "dense": ("static", "set", "exd", "ldv", "osv", "small-dense")}
+    bases |= {"small-dense": ("static", "set", "exd", "ldv", "osv")}
+    for net in NETS:
+        own = [run for run in runs if run["net"] == net]
+        for base, arm in ((base, arm) for base, arms in bases.items() for arm in arms):
+            if d := difference(own, arm, base, BOUND):
+                many = len(d.seeds) > 1
+                ends = "{:+.2f} … {:+.2f}".format(*interval(d.last)) if many else ""
+                each = ", ".join(f"{v:+.2f}" for v in d.last)
+                columns = (spread(values, scale=1, sign="+") for values in (d.last, d.chosen, d.settled))
+                last, chosen, settled = columns
+                lines.append(row(net, f"{arm} − {base}", d.epoch, last, ends, each, chosen, settled, d.verdict()))
+    return [
+        *lines,
+        "",
+        "Sparse arms of one seed start from the same connections and weights and see the same batches. Runs of different lengths are",
+        "compared after the last epoch of the shorter one, LDV and OSV only with runs of their length. 95 % interval: Student's, of the",
+        "mean over the seeds.",
+        "",
+    ]

@@ -1,4 +1,4 @@
-"""One JSON file per run, written whole at the run's end: a sweep that was interrupted goes on with the runs that have no file."""
+"""One JSON file per run, written whole at its end; an unfinished run keeps a checkpoint. An interrupted sweep goes on where it was."""
 
 import json
 import os
@@ -11,7 +11,9 @@ import numba
 import numpy as np
 import scipy
 
-from ..callbacks import write_text
+from ..callbacks import Callback, write_text
+from ..checkpoint import load, save
+from ..errors import CheckpointError
 from ..threads import get_num_threads
 
 BLAS_LIMITS = "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"  # what bounds the threads of dense layers
@@ -53,6 +55,48 @@ def _cpu():
         return platform.processor() or platform.machine()
 
 
+class Keeper(Callback):
+    """Notes what each epoch took, "wall_seconds" in its record, and saves the trainer every minute; the last in a list of callbacks.
+
+    Parameters
+    ----------
+    path : path, or None to save nothing
+    every : float
+        Seconds.
+    """
+
+    def __init__(self, path, every=60.0):
+        self.path, self.every = path, every
+
+    def on_fit_begin(self, trainer):
+        self.ended = self.saved = time.monotonic()
+
+    def on_epoch_end(self, trainer, record):
+        now = time.monotonic()
+        record["wall_seconds"], self.ended = now - self.ended, now
+        if self.path is not None and now - self.saved >= self.every and trainer.epoch < trainer.n_epochs:
+            save(self.path, trainer)
+            self.saved = now
+
+
+def unfinished(path, custom=()):
+    """The trainer of an interrupted run, or None if there is none, or none that can be read.
+
+    Parameters
+    ----------
+    path : path or None
+    custom : sequence of classes
+        As `sparsemlp.load` takes them.
+    """
+    if path is None or not os.path.exists(path):
+        return None
+    try:
+        return load(path, custom=custom)
+    except CheckpointError as error:
+        print(f"{path} cannot be used, the run starts again: {error}", flush=True)
+        return None
+
+
 def sweep(folder, runs, train):
     """Train what has no file yet.
 
@@ -63,7 +107,8 @@ def sweep(folder, runs, train):
     runs : list of (name, settings)
         In the order to train; `name` is the file's, without suffix.
     train : callable
-        ``train(**settings)`` returns the run's result, a dict for JSON.
+        ``train(**settings, checkpoint=path)`` returns the run's result, a dict for JSON with "wall_seconds". It may keep an unfinished
+        run at `path`, which is deleted when the run's file is written.
     """
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -72,11 +117,11 @@ def sweep(folder, runs, train):
         if path.exists():
             print(f"[{number}/{len(runs)}] {name}: finished before", flush=True)
             continue
-        start = time.perf_counter()
-        result = train(**settings)
-        result["wall_seconds"] = round(time.perf_counter() - start, 2)
+        checkpoint = folder / f"{name}.unfinished"
+        result = train(**settings, checkpoint=checkpoint)
         result["ended"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         write_text(path, json.dumps(result))
+        checkpoint.unlink(missing_ok=True)
         print(
             f"[{number}/{len(runs)}] {name}: {result['wall_seconds']:.0f} s, test accuracy {result['test_accuracy_last']:.4f}", flush=True
         )
