@@ -15,9 +15,13 @@ from .policies import (
     FSA,
     SET,
     AnnealedPruning,
+    Combined,
+    DissipatingGradients,
     IterativePruning,
+    KStarts,
     OneTimePruning,
     Policy,
+    RandomPruning,
     Static,
     ThresholdPruning,
 )

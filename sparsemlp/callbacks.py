@@ -13,7 +13,8 @@ from .schedules import as_schedule
 class Callback:
     """Does nothing at every occasion.
 
-    A run calls on_fit_begin, then on_epoch_begin and on_epoch_end for each epoch, then on_fit_end, also when it is interrupted.
+    A run calls on_fit_begin, then for each epoch on_epoch_begin, on_step_end after each step, on_epoch_end; then on_fit_end, also when it
+    is interrupted.
     Setting `trainer.stop_training = "reason"` ends the run after the epoch.
     """
 
@@ -22,6 +23,9 @@ class Callback:
 
     def on_epoch_begin(self, trainer, epoch):
         """Before epoch `epoch` (from 0) and before its topology change."""
+
+    def on_step_end(self, trainer):
+        """After each step and its topology change; what it takes counts as time of training."""
 
     def on_epoch_end(self, trainer, record):
         """After the evaluation; `record` is the epoch's entry of the history."""

@@ -274,6 +274,7 @@ class Trainer(Steps):
         n_steps = -(-n // batch_size)
         record["lr"] = now = self._rate(epoch, epochs)
         asks, acts = bool(self.policy.needs), self.evolution.acts_on_steps
+        watchers = [c for c in self.callbacks if type(c).on_step_end is not Callback.on_step_end]
         total = correct = 0.0
         start = time.perf_counter()
         for s in range(n_steps):
@@ -289,6 +290,8 @@ class Trainer(Steps):
                 correct += float(plan.stats[1])
                 if acts:
                     self.evolution.after_step(plan, progress, s, record)
+            for callback in watchers:
+                callback.on_step_end(self)
             bar.update(1)
         record["seconds"] = time.perf_counter() - start
         self._check_finite(epoch)

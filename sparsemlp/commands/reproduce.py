@@ -4,6 +4,7 @@ import importlib
 
 EXPERIMENTS = {
     "dynamic-pruning": "dynamic_pruning",
+    "at-initialization": "at_initialization",
     "annealed": "annealed",
     "structured": "structured",
 }

@@ -107,8 +107,8 @@ def sweep(folder, runs, train):
     runs : list of (name, settings)
         In the order to train; `name` is the file's, without suffix.
     train : callable
-        ``train(**settings, checkpoint=path)`` returns the run's result, a dict for JSON with "wall_seconds". It may keep an unfinished
-        run at `path`, which is deleted when the run's file is written.
+        ``train(**settings, checkpoint=path)`` returns the run's result, a dict for JSON with "wall_seconds" and "test_accuracy_last" or
+        "outcome", a few words, which are printed. It may keep an unfinished run at `path`, which is deleted when the run's file is written.
     """
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -122,9 +122,8 @@ def sweep(folder, runs, train):
         result["ended"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         write_text(path, json.dumps(result))
         checkpoint.unlink(missing_ok=True)
-        print(
-            f"[{number}/{len(runs)}] {name}: {result['wall_seconds']:.0f} s, test accuracy {result['test_accuracy_last']:.4f}", flush=True
-        )
+        outcome = result.get("outcome") or f"test accuracy {result['test_accuracy_last']:.4f}"
+        print(f"[{number}/{len(runs)}] {name}: {result['wall_seconds']:.0f} s, {outcome}", flush=True)
 
 
 def load_runs(folder):

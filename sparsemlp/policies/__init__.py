@@ -2,9 +2,13 @@
 
 from .annealed_pruning import AnnealedPruning
 from .base import LayerView, Policy, Progress
+from .combined import Combined
+from .dissipating_gradients import DissipatingGradients
 from .fsa import FSA
 from .iterative import IterativePruning
+from .k_starts import KStarts
 from .one_time import OneTimePruning
+from .random_pruning import RandomPruning
 from .set import SET
 from .static import Static
 from .threshold import ThresholdPruning
@@ -13,11 +17,15 @@ __all__ = [
     "FSA",
     "SET",
     "AnnealedPruning",
+    "Combined",
+    "DissipatingGradients",
     "IterativePruning",
+    "KStarts",
     "LayerView",
     "OneTimePruning",
     "Policy",
     "Progress",
+    "RandomPruning",
     "Static",
     "ThresholdPruning",
 ]

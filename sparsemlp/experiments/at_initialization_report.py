@@ -1,0 +1,167 @@
+"""Table 1, the scan behind it, figures 2 and 3 of the paper on pruning at initialization, and a verdict on each of its claims."""
+
+import pathlib
+import statistics
+
+from ..callbacks import write_text
+from .at_initialization import BATCH, DATASETS, IMAGES, NETS, PAPER, SCAN, STEPS, chosen_pair, means
+from .at_initialization_claims import claims
+from .at_initialization_figures import figures
+from .runs import load_runs
+
+
+def report(folder):
+    """Write README.md (tables, verdicts) and PNG figures beside the runs' JSON files."""
+    folder = pathlib.Path(folder)
+    results = list(load_runs(folder).values())
+    if not results:
+        print(f"No runs in {folder} yet: nothing to report.")
+        return
+    pair = chosen_pair(folder)
+    lines = [*_head(results), *_verdicts(results, pair), *_scan(results, pair), *_table_1(results, pair), *_fitness(results)]
+    lines += [*_settled(results), *_figure_3(results), *_figure_2(results)]
+    for title, file in figures(folder, results):
+        lines += [f"![{title}]({file})", ""]
+    write_text(folder / "README.md", "\n".join(lines).rstrip() + "\n")
+
+
+def part(results, name):
+    """The runs of one part."""
+    return [r for r in results if r["part"] == name]
+
+
+def column(results, pair):
+    """{"dense" or k: run} of table 1."""
+    dense = [("dense", r) for r in part(results, "scan") if (r["std"], r["lr"]) == pair]
+    return dict(dense + [(int(r["arm"][1:]), r) for r in part(results, "table1") if r["arm"][1:].isdigit()])
+
+
+def plus_minus(values, digits=2):
+    """ "mean ± standard deviation" of several numbers, the number itself of one."""
+    mean = f"{statistics.mean(values):.{digits}f}"
+    return mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values):.{digits}f}"
+
+
+def cell(result, at=-1):
+    """ "mean ± deviation" of a run's trials after its step number `at`: per cent, or 1,000 times the squared error."""
+    scale = 1000 if result["net"] == "autoencoder" else 100
+    return plus_minus([scale * t["performance"][at] for t in result["trials"]])
+
+
+def _row(*cells):
+    return "| " + " | ".join(map(str, cells)) + " |"
+
+
+def _head(results):
+    machines = sorted({f"{r['machine']['cpu']}, {r['machine']['threads']} thread(s)" for r in results})
+    trials, wall = sum(len(r["trials"]) for r in results), sum(r["wall_seconds"] for r in results)
+    return [
+        "# Pruning at initialization, re-run",
+        "",
+        "Written by `python bench/papers/at_initialization.py --report`; do not edit. Each JSON file holds one setting with all its",
+        f"trials. {len(results)} settings, {trials} trained nets, {wall / 60:.0f} minutes in all. {'; '.join(machines)}.",
+        "",
+        "Test accuracy in per cent, mean ± standard deviation over the trials; p is the fraction of the connections removed. Pixels / 255,",
+        "batches of 100, Adam. No epoch or step was chosen by the test set; the initial deviation and the learning rate of the net 784-10",
+        "are those whose *dense* net comes closest to the paper's dense column.",
+        "",
+    ]
+
+
+def _verdicts(results, pair):
+    found = claims(results, pair)
+    if not found:
+        return []
+    return ["## The paper's claims", "", _row("claim", "measured", "verdict"), _row(*["---"] * 3), *(_row(*c) for c in found), ""]
+
+
+def _scan(results, pair):
+    runs = {(r["std"], r["lr"]): r for r in part(results, "scan")}
+    if not runs:
+        return []
+    paper = [mean for mean, _ in PAPER["dense"]]
+    lines = ["## The scan: dense 784-10 on MNIST", ""]
+    lines += [_row("initial deviation", "learning rate", *(f"{s:,} steps" for s in STEPS), "distance"), _row(*["---:"] * (3 + len(STEPS)))]
+    for std, lr in SCAN:
+        if (std, lr) in runs:
+            run = runs[std, lr]
+            distance = statistics.mean((a - b) ** 2 for a, b in zip(means(run), paper, strict=True)) ** 0.5
+            mark = " (chosen)" if (std, lr) == pair else ""
+            lines.append(_row(f"{std:g}", f"{lr:g}", *(cell(run, k) for k in range(len(STEPS))), f"{distance:.1f}{mark}"))
+    lines.append(_row("the paper", "?", *(f"{m:.2f} ± {s:.2f}" for m, s in PAPER["dense"]), ""))
+    return [*lines, "", "Distance: root mean square, in points, of the four means from the paper's.", ""]
+
+
+def _table_1(results, pair):
+    runs = column(results, pair)
+    if not runs:
+        return []
+    n = min(len(r["trials"]) for r in runs.values())
+    random = [r for r in part(results, "table1") if r["arm"] == "random"]
+    lines = [f"## Table 1: 784-10 on MNIST, p = 0.5, {n} trials", ""]
+    lines += [_row("steps", "", "dense", *(f"k = {k}" for k in PAPER if k != "dense"), "random"), _row("---:", "---", *["---:"] * 6)]
+    for at, steps in enumerate(STEPS):
+        ours = [cell(runs[k], at) if k in runs else "" for k in PAPER]
+        lines.append(_row(f"{steps:,}", "here", *ours, cell(random[0], at) if random else ""))
+        lines.append(_row("", "paper", *(f"{PAPER[k][at][0]:.2f} ± {PAPER[k][at][1]:.2f}" for k in PAPER), ""))
+    return [*lines, "", "Random: one mask, applied before the first step, never changed.", ""]
+
+
+def _fitness(results):
+    runs = [r for r in part(results, "table1") if r["arm"] == "k10"] + part(results, "fitness")
+    if len(runs) < 2:
+        return []
+    lines = ["## What decides the fittest: k = 10, p = 0.5, 784-10 on MNIST", ""]
+    lines += [_row("fitness", *(f"{s:,} steps" for s in STEPS), "times the fittest mask changed"), _row("---", *["---:"] * 5)]
+    for run in runs:
+        label = run["arm"].replace("_", " ") if run["part"] == "fitness" else "magnitude signed (the paper's)"
+        changes = plus_minus([t["changes"] for t in run["trials"]], 1)
+        lines.append(_row(label, *(cell(run, at) for at in range(len(STEPS))), f"{changes} in {run['trials'][0]['choices']} steps"))
+    return [*lines, ""]
+
+
+def _settled(results):
+    runs = [r for r in part(results, "table1") if r["arm"] in ("k10", "k50", "k100")]
+    if not runs:
+        return []
+    lines = ["## When the mask is settled: magnitude fitness, 784-10", ""]
+    lines += [_row("k", "steps until one is left", "times the fittest changed", "last change, each trial"), _row(*["---:"] * 3, "---")]
+    for run in sorted(runs, key=lambda r: int(r["arm"][1:])):
+        trials = run["trials"]
+        changes, last = plus_minus([t["changes"] for t in trials], 1), ", ".join(str(t["last_change"]) for t in trials)
+        lines.append(_row(run["arm"][1:], trials[0]["choices"], changes, last))
+    return [*lines, "", "Last change: the number of the step, from 1, after which the fittest mask was another one for the last time.", ""]
+
+
+def _figure_3(results):
+    lines = []
+    for dataset in DATASETS:
+        runs = [r for r in part(results, "figure3") if r["dataset"] == dataset]
+        sizes = sorted({r["samples"] for r in runs})
+        if runs:
+            lines += [f"## Figure 3: accuracy after 2,500 steps by training images, 784-10 on {dataset}", ""]
+            lines += [_row("method", *(f"{n:,}" for n in sizes)), _row("---", *["---:"] * len(sizes))]
+        for arm in sorted({r["arm"] for r in runs}):
+            cells = {r["samples"]: cell(r) for r in runs if r["arm"] == arm}
+            lines.append(_row(arm.replace(" p", ", p = "), *(cells.get(n, "") for n in sizes)))
+        lines += [""] if runs else []
+    return lines
+
+
+def _figure_2(results):
+    lines = []
+    for net in NETS:
+        for dataset in DATASETS:
+            runs = [r for r in part(results, "figure2") if (r["net"], r["dataset"]) == (net, dataset)]
+            if not runs:
+                continue
+            unit = "1,000 × squared error" if net == "autoencoder" else "accuracy"
+            epochs = runs[0]["steps"][0] * BATCH // IMAGES
+            lines += [f"## Figure 2: {net} on {dataset}, {epochs} epochs, {len(runs[0]['trials'])} trials", ""]
+            lines += [_row("method", "sparsity, %", unit, "s, first epoch", "s, later epochs"), _row("---", *["---:"] * 4)]
+            for r in sorted(runs, key=lambda r: (r["arm"].split()[0], statistics.mean(t["sparsity"] for t in r["trials"]))):
+                sparsity = plus_minus([100 * t["sparsity"] for t in r["trials"]])
+                first, later = (f"{statistics.median(t['seconds'][k] for t in r['trials']):.2f}" for k in (0, 1))
+                lines.append(_row(r["arm"], sparsity, cell(r), first, later))
+            lines.append("")
+    return lines
