@@ -68,14 +68,18 @@ def require(n_bytes, what, fix=""):
         raise MemoryError(f"{text} {fix}".rstrip())
 
 
-def require_for_batch(n_bytes, of_a_sample, what, fix):
-    """`require` for buffers; `fix`, with {} for a number, says how many samples would fit. Asks the system for large requests only."""
+def require_for_batch(samples, of_a_sample, fixed, what, fix):
+    """`require` for buffers of so many samples, of so many bytes each, beside `fixed` bytes; asks the system for large requests only.
+
+    `fix`, with {} for a number, says how many samples would fit.
+    """
+    n_bytes = samples * of_a_sample + fixed
     if n_bytes < WORTH_ASKING:
         return
     available = available_memory()
     if available is not None and n_bytes > available:
-        fits = int(0.8 * available / of_a_sample)
-        require(n_bytes, what, fix.format(fits) + " would fit." if fits else "Not even one sample would fit.")
+        fits = int((0.8 * available - fixed) / of_a_sample)
+        require(n_bytes, what, fix.format(fits) + " would fit." if fits > 0 else "Not even one sample would fit.")
 
 
 def require_for_network(topologies, sizes, itemsize):

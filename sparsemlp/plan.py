@@ -172,8 +172,10 @@ class Plan:
             rows, fix = sum(units) + sum(units[1:]), "batch_size={}"
         else:
             rows, fix = max(units[::2]) + max(units[1::2], default=0) + units[-1], "{} samples at a time"
-        of_a_sample = rows * np.dtype(network.dtype).itemsize
-        require_for_batch(self.tiles * self.lanes * of_a_sample, of_a_sample, f"The buffers for batches of {n}", fix)
+        itemsize = np.dtype(network.dtype).itemsize
+        of_a_sample, dense = rows * itemsize, {layer.weights.shape for layer in network.layers if training and layer.weights.is_dense}
+        fixed = sum(n_in * n_out for n_in, n_out in dense) * itemsize * (1 + (self.tiles > 1))
+        require_for_batch(self.tiles * self.lanes, of_a_sample, fixed, f"The buffers for batches of {n}", fix)
 
     def uniform_scale(self):
         """Give every sample of the batch the same weight."""

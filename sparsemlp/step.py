@@ -85,12 +85,18 @@ class Steps:
                 function(*args)
             return
         last = len(plan.backward) - 1
-        for q, (function, args) in enumerate(plan.backward):
-            if needs_stored(self._asked[last - q], self.network.layers[last - q]):
-                for function, args in self._unfused(plan, last - q):
+        try:
+            for q, (function, args) in enumerate(plan.backward):
+                if needs_stored(self._asked[last - q], self.network.layers[last - q]):
+                    for function, args in self._unfused(plan, last - q):
+                        function(*args)
+                else:
                     function(*args)
-            else:
-                function(*args)
+        except BaseException:  # an interrupt between an update and the mask that belongs to it
+            for layer in self.network.layers:
+                if layer.weights.is_dense:
+                    layer.weights.clear_removed()
+            raise
         self.evolution.collect()
 
     def _unfused(self, plan, k):

@@ -6,6 +6,7 @@ import math
 import os
 import sys
 import threading
+import weakref
 
 from . import checks
 
@@ -19,6 +20,7 @@ _pool = None
 _n_threads = None
 _usable = None
 _forked = False
+_training = weakref.WeakKeyDictionary()  # network -> (thread that trains it, how deep)
 _owner_used_threads = False
 
 
@@ -112,6 +114,25 @@ def engine():
             numba.set_num_threads(before)
 
 
+@contextlib.contextmanager
+def alone(network):
+    """Be the only thread that trains this network; RuntimeError if another does. The same thread may, inside a callback."""
+    me, depth = threading.get_ident(), 0
+    try:
+        with _lock:
+            owner, depth = _training.get(network, (me, 0))
+            if owner != me:
+                raise RuntimeError("This network is being trained in another thread. Train a copy: copy.deepcopy(network).")
+            _training[network] = me, depth + 1
+        yield
+    finally:
+        with _lock:
+            if _training.get(network, (None, 0))[0] == me:
+                _training[network] = me, depth
+                if not depth:
+                    del _training[network]
+
+
 def in_pieces(function, n, *args):
     """function(start, stop, *args) over pieces of range(n) by sleeping Python threads, for kernels that release the lock.
 
@@ -125,13 +146,21 @@ def in_pieces(function, n, *args):
     if _pool is None:
         _pool = concurrent.futures.ThreadPoolExecutor(thread_name_prefix="sparsemlp")
     bounds = [n * t // pieces for t in range(pieces + 1)]
-    list(_pool.map(lambda a, b: function(a, b, *args), bounds[:-1], bounds[1:]))
+    started = []
+    try:
+        for a, b in zip(bounds[:-1], bounds[1:], strict=True):
+            started.append(_pool.submit(function, a, b, *args))
+        for piece in started:
+            piece.result()
+    finally:
+        concurrent.futures.wait(started)  # an interrupt must not leave threads that still write
 
 
 def _after_fork_in_child():
     global _lock, _forked, _pool, _usable
     _usable = None
     _lock, _pool = threading.RLock(), None
+    _training.clear()
     pool = sys.modules.get("numba.np.ufunc.parallel")  # another library's parallel functions may have started numba's threads
     _forked = _forked or _owner_used_threads or getattr(pool, "_is_initialized", False)
 

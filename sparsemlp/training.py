@@ -22,7 +22,7 @@ from .policies.static import Static
 from .progress import compiling_notice, progress_bar
 from .randomness import key, stream
 from .step import Steps
-from .threads import engine
+from .threads import alone, engine
 
 N_HYPER = 9
 
@@ -141,6 +141,8 @@ class Trainer(Steps):
         ------
         ValueError, TypeError
             Before training: data that do not fit, NaN or infinity in X, unknown labels.
+        RuntimeError
+            Another thread is training this network.
         NonFiniteError
             The loss became NaN or infinite: names epoch, step and layer, and the weights are those before the step. Or weights
             did at the end of an epoch.
@@ -151,6 +153,10 @@ class Trainer(Steps):
         Warns once of units that lie on no path from an input to an output (ConnectivityWarning).
         KeyboardInterrupt ends the run after the callbacks' `on_fit_end`, keeps what was learned and is raised again.
         """
+        with alone(self.network):
+            return self._fit(X, y, epochs, batch_size, validation_data, sample_weight, shuffle, augment, progress, resume)
+
+    def _fit(self, X, y, epochs, batch_size, validation_data, sample_weight, shuffle, augment, progress, resume):
         net = self.network
         net.require_sound(bounds=True)
         epochs = checks.integer("epochs", epochs, 1)
@@ -178,6 +184,7 @@ class Trainer(Steps):
             self.epoch, self.history = 0, History()
             self.n_fits += 1
             self.evolution.states = None
+        del self.history.records[self.epoch :]  # of an epoch that was interrupted at its very end
         self.evolution.n_fits = self.n_fits
         self.n_epochs, self.stop_training, self.history.stopped = epochs, None, None
         n_steps = -(-len(source) // batch_size)
@@ -189,7 +196,7 @@ class Trainer(Steps):
             )
         found = net.check_connectivity()
         if not found:
-            warnings.warn(f"Some units do nothing: {found}. See net.check_connectivity().", ConnectivityWarning, stacklevel=2)
+            warnings.warn(f"Some units do nothing: {found}. See net.check_connectivity().", ConnectivityWarning, stacklevel=3)
         bar = progress_bar(progress, epochs * n_steps, self.epoch * n_steps)
         self._call("on_fit_begin", self)
         try:

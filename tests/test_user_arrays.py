@@ -2,6 +2,8 @@
 
 import copy
 import pickle
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -216,7 +218,7 @@ def test_buffers_ask_for_memory_first(problem, topology, monkeypatch):
     trainer = make(topology)
     trainer.train_step(X, y)
     monkeypatch.setattr("sparsemlp.available_memory.WORTH_ASKING", 0)
-    monkeypatch.setattr("sparsemlp.available_memory.available_memory", lambda: 2000)
+    monkeypatch.setattr("sparsemlp.available_memory.available_memory", lambda: 4000)
     with pytest.raises(MemoryError, match=r"The buffers for batches of 30 need.* batch_size=\d+ would fit"):
         trainer.fit(X, y, epochs=1, batch_size=30)
     with pytest.raises(MemoryError, match=r"The buffers for batches of 60 need.* \d+ samples at a time would fit"):
@@ -232,3 +234,43 @@ def test_optimizer_state_asks_for_memory_first(problem, monkeypatch):
     with pytest.raises(MemoryError, match="The state of Adam needs"):
         trainer.train_step(*problem)
     assert all(layer.weights.state.size == 0 for layer in trainer.network.layers)
+
+
+# ---- two trainings of one network
+def test_one_network_is_trained_by_one_thread(problem):
+    X, y = problem
+    trainer, seen = make(), []
+
+    class Look(sm.Callback):
+        def on_epoch_end(self, t, record):
+            def other():
+                try:
+                    sm.Trainer(trainer.network).fit(X, y, epochs=1)
+                except RuntimeError as error:
+                    seen.append(str(error))
+
+            thread = threading.Thread(target=other)
+            thread.start()
+            thread.join()
+            sm.Trainer(t.network).fit(X, y, epochs=1)  # the same thread may
+
+    trainer.callbacks.append(Look())
+    trainer.fit(X, y, epochs=2)
+    assert len(seen) == 2 and "trained in another thread" in seen[0]
+    trainer.callbacks.clear()
+    threading.Thread(target=lambda: seen.append(len(trainer.fit(X, y, epochs=2)))).start()
+    while len(seen) < 3:
+        time.sleep(0.01)
+    assert seen[2] == 2
+    with pytest.raises(ValueError, match="epochs"):
+        trainer.fit(X, y, epochs=0)
+    trainer.fit(X, y, epochs=1)
+
+
+def test_resuming_drops_the_record_of_an_epoch_that_did_not_count(problem):
+    """An interrupt may come between the record and the counter."""
+    X, y = problem
+    trainer = make()
+    trainer.fit(X, y, epochs=2)
+    trainer.history.append({**trainer.history.last, "epoch": 2})
+    assert len(trainer.fit(X, y, epochs=4, resume=True)) == 4

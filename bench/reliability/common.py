@@ -9,11 +9,13 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 
 import numpy as np
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, ROOT)  # this checkout, whatever is installed
+warnings.filterwarnings("ignore", "Some units do nothing")  # small random nets have such units
 
 
 def options(description, **more):
@@ -65,24 +67,39 @@ def data(seed=0, n=96, n_in=12, n_classes=4):
 
 
 def policies():
-    """Every policy with settings that act on small nets, by name."""
+    """Every policy there is, with settings that act on small nets and short runs, by name."""
+    import sparsemlp as sm
+
+    known = {
+        "Static": lambda: sm.Static(),
+        "SET": lambda: sm.SET(zeta=sm.ExponentialDecay(0.3, interest=0.01)),
+        "SET magnitude": lambda: sm.SET(0.4, "magnitude", "initializer"),
+        "FSA": lambda: sm.FSA(keep=0.3, every=2),
+        "AnnealedPruning": lambda: sm.AnnealedPruning(layer=1, keep=0.4, first=1, post=1),
+        "AnnealedPruning smallest": lambda: sm.AnnealedPruning(layer=0, keep=0.3, first=1, post=1, target="smallest"),
+        "IterativePruning": lambda: sm.IterativePruning(sm.CubicSparsity(0.0, 0.8)),
+        "IterativePruning steps": lambda: sm.IterativePruning(sm.CubicSparsity(0.0, 0.7), every=3),
+        "OneTimePruning": lambda: sm.OneTimePruning(0.6, after=1),
+        "ThresholdPruning": lambda: sm.ThresholdPruning(0.2, relative=True),
+    }
+    found = {name: make() for name, make in known.items()}
+    for cls in policy_classes() - {type(policy) for policy in found.values()}:
+        try:
+            found[cls.__name__] = cls()
+        except TypeError as error:
+            raise TypeError(f"{cls.__name__} needs settings: give it some in policies() of {__file__}.") from error
+    return dict(sorted(found.items()))
+
+
+def policy_classes():
+    """The classes of policies that the library offers."""
     import dataclasses
 
     import sparsemlp as sm
     from sparsemlp import policies as module
 
-    found = {
-        "Static": sm.Static(),
-        "SET": sm.SET(zeta=sm.ExponentialDecay(0.3, interest=0.01)),
-        "SET magnitude": sm.SET(0.4, "magnitude", "initializer"),
-    }
-    for name, cls in vars(module).items():
-        if isinstance(cls, type) and issubclass(cls, sm.Policy) and dataclasses.is_dataclass(cls) and name not in found:
-            try:
-                found[name] = cls()
-            except (TypeError, ValueError):  # needs settings of its own
-                continue
-    return found
+    found = {v for v in vars(module).values() if isinstance(v, type) and issubclass(v, sm.Policy) and dataclasses.is_dataclass(v)}
+    return found - {sm.Policy}
 
 
 def optimizers():
@@ -105,13 +122,33 @@ def topologies():
     return {"sparse": sm.ErdosRenyi(density=0.3), "dense": sm.Dense(), "mixed": mixed}
 
 
+def __getattr__(name):
+    """`Stop`, a callback that ends a run after some epochs; made when asked for, so that this module imports without sparsemlp."""
+    if name != "Stop":
+        raise AttributeError(name)
+    import sparsemlp as sm
+
+    class Stop(sm.Callback):
+        def __init__(self, epochs):
+            self.epochs = epochs
+
+        def on_epoch_end(self, trainer, record):
+            if trainer.epoch == self.epochs:
+                trainer.stop_training = "enough"
+
+    return Stop
+
+
 def state(network):
     """Every bit of a network, as bytes."""
     parts = []
     for layer in network.layers:
         w = layer.weights
         parts += [w.data, w.state, layer.bias, layer.bias_state]
-        parts += [] if w.is_dense else [w.indptr, w.indices, w.perm, w.inputs, w.out_ptr]
+        if not w.is_dense:
+            parts += [w.indptr, w.indices, w.perm, w.inputs, w.out_ptr]
+        elif w.removed is not None:
+            parts.append(w.removed)
     return b"".join(p.tobytes() for p in parts)
 
 

@@ -83,7 +83,7 @@ def try_matrix(k, rng, use):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         matrix = dense(rng) if rng.random() < 0.2 else sparse(rng)
-        door = ("from_scipy", "Given", "MLP", "arrays", "predict", "Change")[k % 6]
+        door = ("from_scipy", "Given", "MLP", "arrays", "predict", "Change", "mask", "masked Change")[k % 8]
         try:
             _enter(door, matrix, rng, use, sm)
         except (ValueError, TypeError, FloatingPointError) as error:
@@ -112,10 +112,17 @@ def _enter(door, matrix, rng, use, sm):
         net.predict(matrix)
         sm.Trainer(net).fit(matrix, np.arange(shape[0]) % 3, epochs=1)
         net.check()
+    elif door == "mask":
+        n_in, n_out = (int(n) for n in rng.integers(1, 9, 2))
+        values = np.asarray(rng.standard_normal((n_in, n_out)), np.float32)
+        net_of(sm.DenseWeights(values, removed=damaged_array(rng.random((n_in, n_out)) < 0.5, rng)), sm, use)
     else:
         from sparsemlp.topology.change import Change, apply_change
 
-        w = sm.MLP([9, 8, 3], density=0.5).layers[0].weights
+        if door == "Change":
+            w = sm.MLP([9, 8, 3], density=0.5).layers[0].weights
+        else:
+            w = sm.DenseWeights(np.ones((9, 8), np.float32), removed=rng.random((9, 8)) < 0.5)
         drop, grow = damaged_array(np.arange(0, 20, 3), rng), damaged_array(np.sort(rng.choice(72, 7, replace=False)), rng)
         try:
             apply_change(w, Change(drop=drop, grow=grow, values=damaged_array(np.ones(grow.shape), rng) if rng.random() < 0.5 else None))

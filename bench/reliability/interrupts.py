@@ -49,6 +49,9 @@ def faults_after(trainer, path):
         net.require_sound(bounds=True)
         if os.path.exists(path):
             sm.load(path).network.check()
+        sm.save(path + ".now", trainer)
+        sm.load(path + ".now").network.check()
+        os.unlink(path + ".now")
     except Exception as error:  # noqa: BLE001 - reported as the outcome
         return f"{type(error).__name__}: {error}"
     left = [name for name in os.listdir(os.path.dirname(path)) if name.endswith(".part")]

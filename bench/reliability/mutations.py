@@ -9,7 +9,7 @@ import os
 import sys
 
 import numpy as np
-from common import Clock, child, data, folder, optimizers, options, peak_rss, policies, report, topologies
+from common import Clock, Stop, child, data, folder, optimizers, options, peak_rss, policies, report, topologies
 from hostile import try_matrix
 from mutate import blind, generator, informed
 
@@ -18,19 +18,20 @@ MEMORY = 300 * 2**20  # bytes that a child may take beyond what it has when ever
 
 
 def originals(path):
-    """Checkpoint files to damage, as bytes."""
+    """Checkpoint files to damage, as bytes: one for each policy, with every optimizer, topology, dtype and kind of label in turn."""
     import sparsemlp as sm
 
     X, y = data()
-    names = np.array(["ant", "bee", "cow", "dög"])
+    labels = [y, np.array(["ant", "bee", "cow", "dög"])[y]]
     found = []
-    pairs = [("SET", "momentum", "sparse"), ("Static", "Adam", "mixed"), ("SET magnitude", "RMSprop", "sparse"), ("SET", "AdamW", "dense")]
-    for k, (policy, optimizer, topology) in enumerate(pairs):
-        dtype = "float64" if k == 2 else "float32"
+    for k, (name, policy) in enumerate(policies().items()):
+        optimizer, topology = (list(table)[k % len(table)] for table in (optimizers(), topologies()))
+        dtype = "float64" if k % 4 == 2 else "float32"
         net = sm.MLP([12, 20, 16, 4], topologies()[topology], dropout=0.2, dtype=dtype, seed=k)
-        trainer = sm.Trainer(net, optimizers()[optimizer], policy=policies()[policy])
-        trainer.fit(X, names[y] if k % 2 else y, epochs=2, batch_size=32)
-        sm.save(path, trainer if k != 3 else net)
+        trainer = sm.Trainer(net, optimizers()[optimizer], policy=policy, dense_above=0.5 if k % 2 else 0.0)
+        trainer.callbacks.append(Stop(2))
+        trainer.fit(X, labels[k % 2], epochs=4, batch_size=32)
+        sm.save(path, net if name == "Static" else trainer)
         with open(path, "rb") as file:
             found.append(file.read())
     return found
