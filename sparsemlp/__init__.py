@@ -43,3 +43,17 @@ from .training import Trainer
 from .weights import DenseWeights, SparseWeights
 
 __version__ = "0.1.0"
+
+ESTIMATORS = ("SparseMLPClassifier", "SparseMLPRegressor")  # imported when first asked for: they need scikit-learn
+
+
+def __getattr__(name):
+    if name in ESTIMATORS:
+        from . import estimators
+
+        return getattr(estimators, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted([*globals(), *ESTIMATORS])
