@@ -25,6 +25,7 @@ from .policies import (
     Static,
     ThresholdPruning,
 )
+from .prediction import for_prediction
 from .procedures import LotteryTicket, TrainPruneRetrain, prune, restart
 from .reports.energy import EnergyReport, energy_report
 from .reports.memory import MemoryReport, memory_report

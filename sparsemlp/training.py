@@ -19,6 +19,7 @@ from .network import OUTPUTS, Network
 from .optimizers import SGD
 from .policies.base import Policy, Progress
 from .policies.static import Static
+from .prediction import UNTRAINABLE, PredictionWeights
 from .progress import compiling_notice, progress_bar
 from .randomness import key, stream
 from .step import Steps
@@ -69,6 +70,8 @@ class Trainer(Steps):
 
     def __init__(self, network, optimizer=None, loss=None, policy=None, callbacks=(), *, dense_above=0.5, debug=None):
         self.network = checks.instance("network", network, Network, "sm.MLP([784, 1000, 10], density=0.05)")
+        if any(isinstance(layer.weights, PredictionWeights) for layer in network.layers):
+            raise TypeError(UNTRAINABLE)
         self.optimizer = SGD(lr=0.01, momentum=0.9) if optimizer is None else optimizer
         self.loss = get_loss(loss or OUTPUTS[network.output], network.output)
         self.callbacks = [checks.instance("callback", c, Callback, "sm.EarlyStopping('val_loss')") for c in callbacks]

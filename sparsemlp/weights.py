@@ -9,7 +9,7 @@ INDEX_LIMIT = 2**31 - 1
 TAKEN_OVER = ("C", "W", "A")  # arrays in C order, writable and aligned are used as they are, others copied
 
 
-def _checked_index(shape, indptr, indices):
+def checked_index(shape, indptr, indices):
     """int32 copies (or the arrays themselves) of a canonical CSR structure, or TopologyError."""
     n_in, n_out = shape
     indptr, indices = np.asarray(indptr), np.asarray(indices)
@@ -57,6 +57,15 @@ class _Index:
         )
 
 
+class Restored:
+    """What is unpickled or copied with arrays that cannot be written to, such as joblib's memory maps, gets its own."""
+
+    def __setstate__(self, state):
+        for name, value in state.items():
+            own = isinstance(value, np.ndarray)
+            self.__dict__[name] = np.require(value, requirements=(*TAKEN_OVER, "E")) if own else value
+
+
 def require_array(name, array, shape, dtype):
     """Raise TopologyError unless `array` is one that a kernel may take: of this shape and dtype, in C order, writable, aligned. O(1)."""
     if not isinstance(array, np.ndarray) or array.shape != shape or array.dtype != dtype:
@@ -72,7 +81,7 @@ def require_state(name, state, values):
     require_array(name, state, (rows, values.size), values.dtype)
 
 
-class SparseWeights:
+class SparseWeights(Restored):
     """A layer's connections as a CSR matrix of shape (n_in, n_out), the matrix of `X @ W`.
 
     Parameters
@@ -118,7 +127,7 @@ class SparseWeights:
 
     def __init__(self, shape, indptr, indices, data):
         self.shape = n_in, n_out = int(shape[0]), int(shape[1])
-        self._indptr, self._indices = _checked_index(self.shape, indptr, indices)
+        self._indptr, self._indices = checked_index(self.shape, indptr, indices)
         if data.dtype not in (np.float32, np.float64) or data.shape != self._indices.shape:
             raise TopologyError(f"data must be float32 or float64 [{self._indices.size}]; got {data.dtype}{list(data.shape)}.")
         self.data, self._dtype = np.require(data, requirements=TAKEN_OVER), data.dtype
@@ -217,7 +226,7 @@ class SparseWeights:
 
     def check(self):
         """Raise TopologyError unless every invariant holds: canonical CSR, aligned state, index by output unit, finite values."""
-        _checked_index(self.shape, self._indptr, self._indices)
+        checked_index(self.shape, self._indptr, self._indices)
         if self.state.shape[1:] != self.data.shape or self.data.shape != self._indices.shape:
             raise TopologyError(f"State {self.state.shape} and data {self.data.shape} must align with {self._indices.size} connections.")
         by_output = np.argsort(self._indices, kind="stable")
@@ -236,7 +245,7 @@ class SparseWeights:
         return f"SparseWeights{self.shape}: {self.n_connections:,} connections, density {self.density:.3g}"
 
 
-class DenseWeights:
+class DenseWeights(Restored):
     """A layer's weights as one 2-D array, multiplied by BLAS; connections that were removed are masked out.
 
     Parameters

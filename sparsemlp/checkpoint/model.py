@@ -13,6 +13,7 @@ from ..losses import LOSSES
 from ..mlp import MLP
 from ..network import Network
 from ..policies.base import LayerView
+from ..prediction import PredictionWeights
 from ..schedules import as_schedule
 from ..threads import engine
 from ..training import Trainer
@@ -51,7 +52,8 @@ def save(path, what):
 
     Notes
     -----
-    About 8 bytes a connection in float32, and 4 for each row of optimizer state. The file holds no code: see `load`.
+    About 8 bytes a connection in float32, and 4 for each row of optimizer state; of a network of `for_prediction` 6, or 8 for layers of
+    more than 65,536 inputs. The file holds no code: see `load`.
 
     Examples
     --------
@@ -136,7 +138,7 @@ def _network(net, put):
 
 
 def _layer(k, layer, put):
-    if type(layer) is not Linear or type(layer.weights) not in (SparseWeights, DenseWeights):
+    if type(layer) is not Linear or type(layer.weights) not in (SparseWeights, DenseWeights, PredictionWeights):
         raise CheckpointError(f"Layer {k} cannot be saved: {layer!r:.80}. A checkpoint holds Linear layers.")
     weights = layer.weights
     content = {
@@ -156,6 +158,9 @@ def _layer(k, layer, put):
     }
     if weights.is_dense:
         content["removed"] = None if weights.removed is None else put(weights.removed)
+    elif isinstance(weights, PredictionWeights):
+        narrow = np.uint16 if layer.n_in <= 2**16 else np.int32
+        content.update(out_ptr=put(weights._out_ptr), inputs=put(weights._inputs.astype(narrow, copy=False)))
     else:
         content.update(indptr=put(weights.indptr), indices=put(weights.indices))
     return content
@@ -241,6 +246,11 @@ def _load_layer(k, content, dtype, reader, decoder):
     if "indptr" in content:
         indptr = reader.array(content["indptr"], np.int32, (n_in + 1,))
         weights = SparseWeights(shape, indptr, reader.array(content.get("indices"), np.int32, (n,)), data)
+    elif "out_ptr" in content:
+        if n_state:
+            raise CheckpointError(f"{where} is for prediction, so it must have no optimizer state; got {n_state} rows.")
+        inputs = reader.array(content.get("inputs"), np.uint16 if n_in <= 2**16 else np.int32, (n,))
+        weights = PredictionWeights(shape, reader.array(content["out_ptr"], np.int32, (n_out + 1,)), inputs, data)
     elif n != n_in * n_out:
         raise CheckpointError(f"{where} is dense, so it must have {n_in} * {n_out} weights; got {n}.")
     else:

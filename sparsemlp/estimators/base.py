@@ -68,10 +68,7 @@ class SparseMLP(BaseEstimator):
         if before is not None and before.network is network:
             trainer.n_fits = before.n_fits + 1
             if type(before.optimizer) is type(trainer.optimizer):
-                trainer.step = before.step
-            else:
-                for layer in network.layers:
-                    layer.allocate_state(0)
+                trainer.step = before.step  # the optimizer's state is kept too
         return trainer
 
     # ---- training ----

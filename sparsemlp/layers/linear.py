@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import checks
 from ..threads import in_pieces
-from ..weights import TAKEN_OVER, require_array, require_state
+from ..weights import TAKEN_OVER, Restored, require_array, require_state
 from .input_dropout import epilogue_arrays
 
 # codes of kernels/common.py, by name, so that importing this module compiles nothing
@@ -38,7 +38,7 @@ def _blocks(w, indptr, minor, n_minor, lane_bytes):
     return block, ptr
 
 
-class Linear:
+class Linear(Restored):
     """One layer of connections with its bias, activation and dropout.
 
     Parameters

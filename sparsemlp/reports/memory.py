@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from ..prediction import PredictionWeights, places
+
 PURPOSES = ("values", "indices", "transposed_index", "optimizer_state", "bias")
 BUFFERS = ("activations", "gradients", "scratch")
 OF_A_LAYER = BUFFERS[:2]
@@ -15,11 +17,12 @@ class MemoryReport:
     ----------
     layers : tuple of dict
         By layer: "shape", "connections", and bytes of values, indices (by input unit), transposed_index (by output unit),
-        optimizer_state, bias (with its state); activations (its outputs) and gradients (of the loss at its pre-activations) of the
-        largest training batch so far, 0 before the first step.
+        optimizer_state, bias (with its state); of these "pointers", arrays of the size of the units, and "bias_values"; activations (its
+        outputs) and gradients (of the loss at its pre-activations) of the largest training batch so far, 0 before the first step.
     buffers : dict
         All bytes of that batch: activations (the layers' and the inputs), gradients (the layers', the biases', and the one matrix that
-        dense layers of one shape share), scratch.
+        dense layers of one shape share), scratch. Scratch of a network of `for_prediction`: the places of the values of its largest
+        layer, which all its layers share.
     """
 
     layers: tuple
@@ -44,8 +47,7 @@ class MemoryReport:
         """Values, indices and optimizer state over connections, arrays of the size of the units (biases, row pointers) apart."""
         per_connection = 0
         for row in self.layers:
-            units = 0 if row["dense"] else 4 * (row["shape"][0] + 1 + row["shape"][1] + 1)
-            per_connection += sum(row[p] for p in PURPOSES if p != "bias") - units
+            per_connection += sum(row[p] for p in PURPOSES if p != "bias") - row["pointers"]
         return per_connection / max(self.connections, 1)
 
     @property
@@ -104,7 +106,11 @@ def memory_report(what):
     for k, layer in enumerate(network.layers):
         sizes = layer.nbytes()
         row = {"shape": layer.weights.shape, "dense": layer.weights.is_dense, "connections": layer.weights.n_connections}
-        row |= {p: sizes[p] for p in PURPOSES} | {"bias_values": layer.bias.nbytes}
+        pointers = sum(getattr(layer.weights, name).nbytes for name in ("_indptr", "_out_ptr") if hasattr(layer.weights, name))
+        row |= {p: sizes[p] for p in PURPOSES} | {"bias_values": layer.bias.nbytes, "pointers": pointers}
         row |= {"activations": plan.activations[k + 1].nbytes if plan else 0, "gradients": plan.gradients[k].nbytes if plan else 0}
         layers.append(row)
+    weights = [layer.weights for layer in network.layers]
+    largest = max((w.n_connections for w in weights if isinstance(w, PredictionWeights)), default=0)
+    buffers["scratch"] += places(largest).nbytes
     return MemoryReport(tuple(layers), buffers)
