@@ -199,7 +199,7 @@ class Plan:
         arrays = [a for _, args in calls for a in args if isinstance(a, np.ndarray)]
         pointers = sum({id(a): a.nbytes for a in arrays if a.dtype == np.uint32 and a.ndim == 2}.values())
         small = sum(a.nbytes for a in (self.scale, self.scale_tiles, self.rows, self.offsets))
-        activations = sum({id(a.base): a.nbytes if a.base is None else a.base.nbytes for a in self.activations}.values())
+        activations = sum({id(a.base): a.base.nbytes - ALIGNMENT for a in self.activations}.values())  # inference: two in turns
         return {
             "activations": activations,
             "gradients": own["gradients"] + sum(d.nbytes for d in self.gradients) + sum(b.nbytes for b in self.dbias),
