@@ -4,9 +4,9 @@ import argparse
 import sys
 
 from . import __version__
-from .commands import bench, data, memory, reproduce, train
+from .commands import bench, data, memory, report, reproduce, train
 
-COMMANDS = {"train": train, "bench": bench, "data": data, "memory": memory, "reproduce": reproduce}
+COMMANDS = {"train": train, "bench": bench, "data": data, "memory": memory, "report": report, "reproduce": reproduce}
 
 
 def parser():

@@ -9,7 +9,7 @@ from .errors import TopologyError
 from .layers import InputDropout, Linear
 from .network import Network
 from .threads import engine
-from .weights import DenseWeights, Restored, SparseWeights, checked_index, require_array
+from .weights import DenseWeights, Restored, SparseWeights, _Index, checked_index, require_array
 
 UNTRAINABLE = "A network made by for_prediction cannot be trained or changed; use the one it was made from."
 
@@ -50,6 +50,7 @@ class PredictionWeights(Restored):
 
     is_dense = False
     version = 0
+    out_ptr, inputs = _Index(), _Index()
 
     def __init__(self, shape, out_ptr, inputs, data):
         self.shape = n_in, n_out = int(shape[0]), int(shape[1])
@@ -71,6 +72,17 @@ class PredictionWeights(Restored):
     def csr(self):
         """A `scipy.sparse.csr_array` copy."""
         return sp.csc_array((self.data, self._inputs, self._out_ptr), shape=self.shape).tocsr()
+
+    @property
+    def indptr(self):
+        """int32[n_in + 1], counted anew each time: of the CSR structure by input unit."""
+        counts = np.bincount(self._inputs, minlength=self.shape[0])
+        return np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+
+    @property
+    def indices(self):
+        """int32[connections], sorted anew each time: output units, in CSR order."""
+        return self.csr.indices
 
     def allocate_state(self, k):
         raise TypeError(UNTRAINABLE)

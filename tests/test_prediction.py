@@ -46,8 +46,12 @@ def test_the_same_bits_in_memory_on_disk_and_in_copies(digits, tmp_path):
         np.testing.assert_array_equal(each.predict_proba(X_test), expected)
         np.testing.assert_array_equal(each.predict_proba(sp.csr_array(X_test[:7])), net.predict_proba(X_test[:7]))
         np.testing.assert_array_equal(each.predict(X_test), net.predict(X_test))
+        assert str(each.check_connectivity()) == str(net.check_connectivity())
         for a, b in zip(each.layers, net.layers, strict=True):
             np.testing.assert_array_equal(a.weights.csr.toarray(), b.weights.csr.toarray())
+            if not a.weights.is_dense:
+                np.testing.assert_array_equal(a.weights.indptr, b.weights.indptr)
+                np.testing.assert_array_equal(a.weights.indices, b.weights.indices)
     trainer.fit(X, y, 1, 32)  # and share nothing with it
     np.testing.assert_array_equal(small.predict_proba(X_test), expected)
     assert small.evaluate(X, y) != net.evaluate(X, y)
