@@ -26,7 +26,16 @@ from .policies import (
     ThresholdPruning,
 )
 from .prediction import for_prediction
-from .procedures import LotteryTicket, TrainPruneRetrain, prune, restart
+from .procedures import (
+    AdaptivePruneRetrain,
+    AuxiliaryLayer,
+    LotteryTicket,
+    PruneRetrain,
+    TrainPruneRetrain,
+    insert_auxiliary_layer,
+    prune,
+    restart,
+)
 from .reports.energy import EnergyReport, energy_report
 from .reports.memory import MemoryReport, memory_report
 from .schedules import (

@@ -7,6 +7,7 @@ EXPERIMENTS = {
     "at-initialization": "at_initialization",
     "annealed": "annealed",
     "structured": "structured",
+    "adaptive": "adaptive",
 }
 
 

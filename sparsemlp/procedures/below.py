@@ -1,0 +1,83 @@
+"""Removing what is smaller than a number: `prune_below`, the one step that the prune-and-retrain procedures share."""
+
+import numpy as np
+
+from .. import checks
+from ..threads import engine
+from ..topology.change import Change, apply_change
+
+THRESHOLDS = ("absolute", "std")
+
+
+def thresholds_of(network, rate, threshold):
+    """float for each layer: `rate` itself ("absolute"), or times the deviation of the layer's connections ("std")."""
+    if threshold == "absolute":
+        return [rate] * len(network.layers)
+    return [rate * float(np.std(values_of(layer.weights), dtype=np.float64)) for layer in network.layers]
+
+
+def values_of(weights):
+    """The values of the connections that exist."""
+    removed = weights.removed if weights.is_dense else None
+    return weights.data if removed is None else weights.data[~removed]
+
+
+def positions_below(weights, threshold):
+    """Positions in `weights.data` of the existing connections with |w| < threshold, int64, ascending; the largest is never among them."""
+    magnitude = np.abs(weights.data)
+    below = magnitude < threshold
+    removed = weights.removed if weights.is_dense else None
+    if removed is not None:
+        below &= ~removed
+        magnitude[removed] = -1
+    if magnitude.size:
+        below[magnitude.argmax()] = False
+    return np.flatnonzero(below)
+
+
+def prune_below(network, rate, threshold="absolute", *, dense_above=0.5):
+    """Remove the connections with |w| < rate, in place; dense layers that are sparse enough afterwards turn sparse.
+
+    Parameters
+    ----------
+    network : Network
+    rate : float >= 0
+        The magnitude, or how many standard deviations.
+    threshold : {"absolute", "std"}
+        "std": times the standard deviation of the layer's connections (Han et al. 2015).
+    dense_above : float in [0, 1]
+        A dense layer stays one 2-D array, with a mask, while its density is at least this.
+
+    Returns
+    -------
+    dict
+        "removed" : int; "turned_sparse" : list of layer numbers.
+
+    Notes
+    -----
+    The largest connection of a layer stays whatever the rate. Survivors keep value and optimizer state; biases stay. O(connections);
+    O(n_in * n_out) for a dense layer.
+
+    Examples
+    --------
+    >>> import sparsemlp as sm
+    >>> net = sm.MLP([64, 100, 10], seed=0)
+    >>> prune_below(net, 2, "std")["turned_sparse"]
+    [0, 1]
+    >>> net.density < 0.06
+    True
+    """
+    checks.real("rate", rate, 0)
+    checks.choice("threshold", threshold, THRESHOLDS)
+    checks.fraction("dense_above", dense_above)
+    removed, turned = 0, []
+    for k, (layer, least) in enumerate(zip(network.layers, thresholds_of(network, rate, threshold), strict=True)):
+        drop = positions_below(layer.weights, least)
+        removed += drop.size
+        with engine():
+            if drop.size:
+                apply_change(layer.weights, Change(drop=drop))
+            if layer.weights.is_dense and layer.weights.density < dense_above:
+                layer.weights = layer.weights.to_sparse()
+                turned.append(k)
+    return {"removed": int(removed), "turned_sparse": turned}

@@ -1,0 +1,112 @@
+"""The adaptive pruning experiment: its data and folds, that arms share their start, that a sweep goes on and reports; its data's areas."""
+
+import argparse
+
+import numpy as np
+import pytest
+
+import sparsemlp as sm
+from sparsemlp.experiments import adaptive as experiment
+from sparsemlp.experiments import runs
+from sparsemlp.experiments.adaptive_claims import verdict
+from sparsemlp.experiments.adaptive_runs import kept, paired
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """The embedded digits, few epochs and rounds, in place of the paper's."""
+    X, y, X_test, y_test = sm.datasets.load("digits")
+    monkeypatch.setattr(experiment.datasets, "load", lambda name: (X, y, X_test, y_test))
+    settings = {"image": (8, 8), "side": 5, "hidden": (16, 12, 8), "train_epochs": 4, "retrain_epochs": 1, "max_rounds": 2, "lr": 0.01}
+    for name, value in {**settings, "batch_size": 50, "small_drop": 0.1, "large_drop": 0.3}.items():
+        monkeypatch.setitem(experiment.SETTINGS, name, value)
+    monkeypatch.setitem(experiment.ARMS, "auxiliary-20", experiment.Arm(auxiliary=6))
+    return experiment.load_data()
+
+
+def test_area_average_is_the_mean_of_a_fine_grid():
+    X = np.random.default_rng(0).integers(0, 256, (3, 28 * 28), dtype=np.uint8)
+    fine = np.repeat(np.repeat(X.reshape(3, 28, 28).astype(float), 10, axis=1), 10, axis=2)
+    wanted = fine.reshape(3, 10, 28, 10, 28).mean(axis=(2, 4)).reshape(3, 100)
+    found = sm.datasets.area_average(X, (28, 28), (10, 10))
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, wanted, rtol=1e-5)
+    np.testing.assert_allclose(found.mean(axis=1), X.mean(axis=1), rtol=1e-5)
+    with pytest.raises(ValueError, match="28 \\* 27 columns, the pixels of an image; got shape"):
+        sm.datasets.area_average(X, (28, 27), (10, 10))
+
+
+def test_folds_test_everything_once_and_never_train_on_it(small):
+    X, y = small
+    assert X.shape == (1437, 25) and X.dtype == np.float32
+    tested = 0
+    for fold in range(10):
+        parts = experiment.split((np.arange(1437)[:, None], y), fold)
+        rows = [set(part[0][:, 0]) for part in parts]
+        assert not (rows[0] & rows[1] or rows[0] & rows[2] or rows[1] & rows[2]) and len(set.union(*rows)) == 1437
+        assert len(rows[1]) == (1437 - len(rows[2])) // 10
+        tested += len(rows[2])
+    assert tested == 1437
+
+
+def test_the_papers_net():
+    sizes = [experiment.SETTINGS["side"] ** 2, *experiment.SETTINGS["hidden"], 10]
+    assert sm.MLP(sizes, seed=0).n_connections == 15_600
+
+
+def test_arms_share_their_start(small):
+    starts = experiment.Starts()
+    results = {arm: experiment.train(arm, 3, small, starts) for arm in experiment.ARMS}
+    assert len({r["base_accuracy"] for r in results.values()}) == 1
+    plain = [r for arm, r in results.items() if not experiment.ARMS[arm].auxiliary]
+    assert len({tuple(sorted(r["base"].items())) for r in plain}) == 1
+    again = experiment.train("again", 3, small, experiment.Starts())  # started afresh, as after an interruption
+    assert again["rounds"][0]["connections"] == results["again"]["rounds"][0]["connections"]
+    assert results["auxiliary-20"]["sizes"] == [25, 16, 6, 12, 8, 10] and results["again"]["sizes"] == [25, 16, 12, 8, 10]
+    for r in results.values():
+        last = kept(r)
+        if last is not None:
+            assert last["connections"] == sum(r["connections_by_layer"]) == r["energy"]["connections"]
+            assert last["test_accuracy"] == pytest.approx(r["test_accuracy_last"], abs=1e-5)
+
+
+def test_what_is_kept_at_a_smaller_drop():
+    rounds = [{"round": k + 1, "accuracy": a, "connections": c} for k, (a, c) in enumerate(((0.96, 9), (0.955, 8), (0.962, 7), (0.94, 6)))]
+    run = {"arm": "static-0.2", "settings": {"large_drop": 0.01}, "base_accuracy": 0.96, "base": {"accuracy": 0.96}, "rounds": rounds}
+    assert kept(run)["connections"] == 7
+    assert kept(run, 0.0046)["connections"] == 9
+    assert kept({**run, "base_accuracy": 0.98}) is None
+
+
+def test_verdicts():
+    assert verdict([-3, -2, -2.5], -1) == "agrees"
+    assert verdict([-3, -2, -2.5], 1) == "contradicted"
+    assert verdict([-3, 2, 0.5], 1) == "open"
+    assert verdict([5], 1) == "open: one fold"
+    groups = {"a": [{"fold": 0, "v": 3}, {"fold": 2, "v": 5}], "b": [{"fold": 2, "v": 1}, {"fold": 1, "v": 9}]}
+    assert paired(groups, "a", "b", lambda run: run["v"]) == [4]
+
+
+def test_a_sweep_goes_on_and_reports(small, tmp_path, capsys):
+    parser = argparse.ArgumentParser()
+    experiment.add_arguments(parser)
+
+    def sweep(*arguments):
+        experiment.main(parser.parse_args(["--out", str(tmp_path), *arguments]))
+        sm.set_num_threads(None)
+        return runs.load_runs(tmp_path)
+
+    sweep("--report")
+    assert "nothing to report" in capsys.readouterr().out
+    first = sweep("--folds", "0", "--arms", "static-0.2", "adaptive-0.46")
+    assert len(first) == 2
+    both = sweep("--folds", "0", "1")
+    assert len(both) == 20 and all(both[name] == first[name] for name in first)  # wall time too: they were not run again
+    assert "finished before" in capsys.readouterr().out
+    text = (tmp_path / "README.md").read_text(encoding="utf-8")
+    titles = ("Table I:", "Table II:", "Table III:", "Table IV:", "Table V:", "Claims", "Seconds per epoch", "before pruning")
+    for wanted in (*titles, "weights_by_round.png", "| again | 2 |"):
+        assert wanted in text, wanted
+    assert len(list(tmp_path.glob("*.png"))) == 2
+    with pytest.raises(ValueError, match="--folds must be from 0 to 9; got 10"):
+        sweep("--folds", "10")
