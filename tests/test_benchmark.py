@@ -100,7 +100,19 @@ def test_jobs_of_one_process_share_its_environment():
         turns.measure([turns.Job("x", "m:f", SMALL, env={"A": "1"})], threads=1, processes=False)
 
 
-def test_functions_take_turns():
+def test_a_disturbed_turn_is_taken_again(monkeypatch):
+    """The turn with the fewest preemptions counts, not the fastest."""
+    counts = iter([0, 9, 9, 12, 12, 20, 20, 25, 30, 30])
+    monkeypatch.setattr(turns, "_preemptions", lambda: next(counts))
+    runner = turns.Runner()
+    runner.add("a", lambda: None)
+    monkeypatch.setattr(turns, "MOST", 1)
+    assert turns._undisturbed(runner, "a", 1, 0, 0)[1] == 3  # of 9, 3, 8, 5
+    assert turns._undisturbed(runner, "a", 1, 0, 0)[1] == 0
+
+
+def test_functions_take_turns(monkeypatch):
+    monkeypatch.setattr(turns, "ATTEMPTS", 1)
     order = []
     found = turns.in_turns({name: lambda name=name: order.append(name) for name in "ab"}, repeats=800, turns=2, warm=1, settle=0)
     assert {name: len(seconds) for name, seconds in found.items()} == {"a": 800, "b": 800}

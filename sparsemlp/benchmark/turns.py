@@ -9,8 +9,15 @@ from .. import checks
 from .problem import Problem
 from .statistics import summary
 
+try:
+    import resource
+except ImportError:  # Windows does not tell
+    resource = None
+
 FLOOR = 0.02  # seconds that the timed steps of a turn last at least
 MOST = 400  # timed steps of a turn at most
+TOLERATED = 1  # preemptions in a turn; after more of them it is taken again
+ATTEMPTS = 4
 
 
 @dataclass(frozen=True)
@@ -57,20 +64,41 @@ class Runner:
         self._runs[key] = run
 
     def time(self, key, n, warm):
-        """Seconds of each of `n` runs, or of as many as fill FLOOR, after `warm` that are not counted."""
+        """A turn: (seconds of each of `n` runs, or of as many as fill FLOOR, after `warm` that are not counted; preemptions).
+
+        Preemptions: how often the system took a CPU from this process meanwhile, because others wanted it.
+        """
         run, seconds, clock = self._runs[key], [], time.perf_counter
         for _ in range(warm):
             run()
+        before = _preemptions()
         begin = clock()
         while len(seconds) < n or (clock() - begin < FLOOR and len(seconds) < MOST):
             start = clock()
             run()
             seconds.append(clock() - start)
-        return seconds
+        return seconds, _preemptions() - before
 
     def close(self):
         """Forget the systems."""
         self._runs = {}
+
+
+def _preemptions():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw if resource else 0
+
+
+def _undisturbed(runner, key, n, warm, settle):
+    """(seconds, preemptions) of the turn with the fewest preemptions, of up to ATTEMPTS: a choice that does not look at the times."""
+    best = None
+    for _ in range(ATTEMPTS):
+        time.sleep(settle)
+        seconds, preempted = runner.time(key, n, warm)
+        if best is None or preempted < best[1]:
+            best = seconds, preempted
+        if preempted <= TOLERATED:
+            break
+    return best
 
 
 def in_turns(runs, *, repeats=32, turns=8, warm=2, settle=0.1):
@@ -90,8 +118,7 @@ def in_turns(runs, *, repeats=32, turns=8, warm=2, settle=0.1):
         runner.add(name, run)
     for turn in range(turns):
         for name in list(runs) if turn % 2 == 0 else list(runs)[::-1]:
-            time.sleep(settle)
-            found[name] += runner.time(name, -(-repeats // turns), warm)
+            found[name] += _undisturbed(runner, name, -(-repeats // turns), warm, settle)[0]
     return found
 
 
@@ -136,7 +163,9 @@ def measure(jobs, *, threads, repeats=32, turns=8, warm=2, settle=0.25, processe
     Returns
     -------
     rows : list of dict
-        By job: "system", "problem", "threads", "env", what the system told of itself, and `statistics.summary` of its seconds.
+        By job: "system", "problem", "threads", "env", what the system told of itself, `statistics.summary` of its seconds, and
+        "preempted": how often other processes took a CPU from it. A turn with more than TOLERATED preemptions is taken again, up to
+        ATTEMPTS times, and the one with the fewest counts.
     skipped : dict of str to str
         Systems that could not be built, and why.
     """
@@ -156,12 +185,13 @@ def measure(jobs, *, threads, repeats=32, turns=8, warm=2, settle=0.25, processe
                 skipped[job.system] = str(error)
                 log(f"{job.system}: left out: {error}")
                 continue
-            ready.append((key, job, info, []))
+            ready.append((key, job, info, [], []))
         for turn in range(turns):
-            for key, job, _, seconds in ready if turn % 2 == 0 else ready[::-1]:
-                time.sleep(settle)
-                seconds += runner(job).time(key, -(-repeats // turns), warm)
-    for _, job, info, seconds in ready:
+            for key, job, _, seconds, preempted in ready if turn % 2 == 0 else ready[::-1]:
+                found, times = _undisturbed(runner(job), key, -(-repeats // turns), warm, settle)
+                seconds += found
+                preempted.append(times)
+    for _, job, info, seconds, preempted in ready:
         row = {"system": job.system, "problem": job.problem.to_dict(), "threads": job.threads or threads, "env": dict(job.env)}
-        rows.append({**row, **info, **summary(seconds)})
+        rows.append({**row, **info, **summary(seconds), "preempted": sum(preempted)})
     return rows, skipped
