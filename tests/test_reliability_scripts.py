@@ -11,6 +11,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 SCRIPTS = ROOT / "bench" / "reliability"
 sys.path.insert(0, str(SCRIPTS))
 import common  # noqa: E402
+import merge  # noqa: E402
 import tables  # noqa: E402
 
 
@@ -29,20 +30,20 @@ def test_every_policy_is_tried():
     assert {type(policy) for policy in common.policies().values()} == common.policy_classes()
 
 
-def test_pieces_of_a_soak_add_up(tmp_path):
-    import soak
-
+def test_pieces_add_up():
     piece = {
-        "seed": 1, "commit": "x", "runs": 3, "steps": 10, "epochs": 4, "changes": 2, "soaked_seconds": 2.5, "rss_growth_bytes": 5,
-        "exploded_as_the_reference": 0, "chaotic_but_right_step_by_step": 1, "failures": [], "quick": False, "ok": True, "cpus": 2,
-        "worst_relative_error": {"float64": 1e-9, "float32": 1e-5, "replayed": 0.0}, "limits": soak.LIMIT, "side_limits": soak.SIDE,
-        "largest_relu_side": {"float64": 0.0, "float32": 1e-7}, "covered": {"SET": 3}, "memory": [],
+        "what": "soak", "ok": True, "seed": 1, "commit": "x", "runs": 3, "seconds": 2.5, "rss_growth_bytes": 5, "failures": [], "cpus": 2,
+        "worst_relative_error": {"float64": 1e-9, "float32": 1e-5}, "limits": {"float64": 1e-7}, "covered": {"SET": 3}, "memory": [1],
+        "rows": [{"layer": "omp"}], "layers": ["omp"],
+        "files": {"cases": 10, "per_child": 500, "peak_growth_bytes": 7, "outcomes": {"a": 1}},
     }  # fmt: skip
-    paths = []
-    for k in (1, 2):
-        paths.append(tmp_path / f"{k}.json")
-        paths[-1].write_text(json.dumps({**piece, "seed": k, "failures": ["no"] * (k - 1), "covered": {"SET": k, "FSA": 1}}))
-    total = soak.merge(paths)
-    assert (total["runs"], total["steps"], total["soaked_seconds"], total["rss_growth_bytes"]) == (6, 20, 5.0, 5)
-    assert total["covered"] == {"FSA": 2, "SET": 3} and total["failures"] == ["no"]
-    assert total["worst_relative_error"]["float64"] == 1e-9 and [p["seed"] for p in total["pieces"]] == [1, 2]
+    other = {**piece, "seed": 2, "ok": False, "failures": ["no"], "covered": {"SET": 2, "FSA": 1}, "layers": ["tbb"]}
+    other["worst_relative_error"] = {"float64": 1e-10, "float32": 1e-4}
+    total = merge.merged([piece, other])
+    assert not total["ok"] and total["failures"] == ["no"] and total["commit"] == "x" and [p["seed"] for p in total["pieces"]] == [1, 2]
+    assert (total["runs"], total["seconds"], total["rss_growth_bytes"], total["cpus"]) == (6, 5.0, 5, 2)
+    assert total["covered"] == {"FSA": 1, "SET": 5} and total["worst_relative_error"] == {"float64": 1e-9, "float32": 1e-4}
+    assert total["files"] == {"cases": 20, "per_child": 500, "peak_growth_bytes": 7, "outcomes": {"a": 2}}
+    assert len(total["rows"]) == 2 and total["layers"] == ["omp", "tbb"] and total["limits"] == {"float64": 1e-7} and "memory" not in total
+    with pytest.raises(ValueError, match="agree on cpus"):
+        merge.merged([piece, {**other, "cpus": 4}])

@@ -70,25 +70,29 @@ def policies():
     """Every policy there is, with settings that act on small nets and short runs, by name."""
     import sparsemlp as sm
 
+    few, early = sm.KStarts(k=3, p=0.4, drop_every=4), sm.DissipatingGradients(epsilon=2e-3, epochs=1)
     known = {
-        "Static": lambda: sm.Static(),
-        "SET": lambda: sm.SET(zeta=sm.ExponentialDecay(0.3, interest=0.01)),
-        "SET magnitude": lambda: sm.SET(0.4, "magnitude", "initializer"),
-        "FSA": lambda: sm.FSA(keep=0.3, every=2),
-        "AnnealedPruning": lambda: sm.AnnealedPruning(layer=1, keep=0.4, first=1, post=1),
-        "AnnealedPruning smallest": lambda: sm.AnnealedPruning(layer=0, keep=0.3, first=1, post=1, target="smallest"),
-        "IterativePruning": lambda: sm.IterativePruning(sm.CubicSparsity(0.0, 0.8)),
-        "IterativePruning steps": lambda: sm.IterativePruning(sm.CubicSparsity(0.0, 0.7), every=3),
-        "OneTimePruning": lambda: sm.OneTimePruning(0.6, after=1),
-        "ThresholdPruning": lambda: sm.ThresholdPruning(0.2, relative=True),
+        "Static": sm.Static(),
+        "SET": sm.SET(zeta=sm.ExponentialDecay(0.3, interest=0.01)),
+        "SET magnitude": sm.SET(0.4, "magnitude", "initializer"),
+        "FSA": sm.FSA(keep=0.3, every=2),
+        "AnnealedPruning": sm.AnnealedPruning(layer=1, keep=0.4, first=1, post=1),
+        "AnnealedPruning smallest": sm.AnnealedPruning(layer=0, keep=0.3, first=1, post=1, target="smallest"),
+        "IterativePruning": sm.IterativePruning(sm.CubicSparsity(0.0, 0.8)),
+        "IterativePruning steps": sm.IterativePruning(sm.CubicSparsity(0.0, 0.7), every=3),
+        "OneTimePruning": sm.OneTimePruning(0.6, after=1),
+        "ThresholdPruning": sm.ThresholdPruning(0.2, relative=True),
+        "RandomPruning": sm.RandomPruning(0.4),
+        "KStarts": few,
+        "KStarts gradient": sm.KStarts(k=4, p=0.5, fitness="gradient", sums="absolute", drop_every=2),
+        "KStarts accumulated": sm.KStarts(k=3, p=0.3, fitness="magnitude_and_accumulated_gradient", drop_every=3),
+        "DissipatingGradients": sm.DissipatingGradients(epsilon=2e-3, epochs=3),
+        "Combined": sm.Combined(few, early),
     }
-    found = {name: make() for name, make in known.items()}
-    for cls in policy_classes() - {type(policy) for policy in found.values()}:
-        try:
-            found[cls.__name__] = cls()
-        except TypeError as error:
-            raise TypeError(f"{cls.__name__} needs settings: give it some in policies() of {__file__}.") from error
-    return dict(sorted(found.items()))
+    missing = policy_classes() - {type(policy) for policy in known.values()}
+    if missing:
+        raise TypeError(f"policies() of {__file__} must name every policy; give it one of {sorted(c.__name__ for c in missing)}.")
+    return dict(sorted(known.items()))
 
 
 def policy_classes():

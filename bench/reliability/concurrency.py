@@ -1,6 +1,7 @@
 """Threads, processes, forks and numba's threading layers: each situation in a fresh process, its outcome in a table.
 
 "right" means bit-equal to the same work done alone. python bench/reliability/concurrency.py [--quick] [--json FILE]
+[--layer 0, 1 or 2]
 """
 
 import glob
@@ -288,9 +289,9 @@ def outcome(name, **more):
 
 
 def main():
-    args = options(__doc__)
+    args = options(__doc__, layer=-1)
     clock, rows, failures = Clock(), [], []
-    layers = [layer for layer in LAYERS if available(layer)]
+    layers = [layer for k, layer in enumerate(LAYERS) if args.layer in (-1, k) and available(layer)]
     cpus = os.cpu_count() or 1
     threads = [(str(n), f"{n} thread" + "s" * (n > 1)) for n in sorted({1, 2, cpus, 2 * cpus + 3})]
     if args.quick:

@@ -5,13 +5,11 @@ state before every step and is compared after it. Where a ReLU's sum is zero but
 sides of it; the reference then takes the net's side, if the sum is within the rounding error of its terms (counted, with the largest
 such sum), and counts it as an error if not. A whole run that rounding drove apart all the same is replayed step by step.
 python bench/reliability/soak.py [--quick] [--json FILE] [--minutes 60] [--seed 0]
-python bench/reliability/soak.py --json FILE --merge PIECE.json PIECE.json ...
+Pieces of different seeds: merge.py puts them together.
 """
 
 import collections
 import gc
-import json
-import sys
 import time
 
 import numpy as np
@@ -281,43 +279,12 @@ def soak(args, seconds):
     return {**numbers, "rss_growth_bytes": growth, "covered": dict(covered)}, memory, failures
 
 
-def merge(pieces):
-    """The sums and maxima of several pieces."""
-    found = []
-    for path in pieces:
-        with open(path, encoding="utf-8") as file:
-            found.append(json.load(file))
-    total = {}
-    for piece in found:
-        for name, value in piece.items():
-            if name in ("limits", "side_limits"):
-                total[name] = value
-            elif name in ("worst_relative_error", "largest_relu_side"):
-                total[name] = {k: max(v, total.get(name, {}).get(k, 0)) for k, v in value.items()}
-            elif name == "covered":
-                total[name] = {k: value.get(k, 0) + total.get(name, {}).get(k, 0) for k in sorted({*value, *total.get(name, {})})}
-            elif name == "rss_growth_bytes":
-                total[name] = max(value, total.get(name, value))
-            elif name == "failures":
-                total[name] = total.get(name, []) + value
-            elif name == "soaked_seconds" or (isinstance(value, int) and not isinstance(value, bool) and name not in ("seed", "cpus")):
-                total[name] = total.get(name, 0) + value
-    total["pieces"] = [{"seed": p["seed"], "commit": p["commit"], "runs": p["runs"], "seconds": p["soaked_seconds"]} for p in found]
-    return total
-
-
 def main():
-    clock, pieces = Clock(), []
-    if "--merge" in sys.argv:
-        at = sys.argv.index("--merge")
-        pieces, sys.argv[at:] = sys.argv[at + 1 :], []
     args = options(__doc__, minutes=60)
-    if pieces:
-        total = merge(pieces)
-        report(args, "soak", not total["failures"], **total)
+    clock = Clock()
     numbers, memory, failures = soak(args, 12 if args.quick else 60 * args.minutes)
     memory = memory[:: max(1, len(memory) // 50)]
-    report(args, "soak", not failures, **numbers, memory=memory, failures=failures, soaked_seconds=clock())
+    report(args, "soak", not failures, **numbers, memory=memory, failures=failures, seconds=clock())
 
 
 if __name__ == "__main__":

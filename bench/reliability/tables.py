@@ -26,10 +26,10 @@ def megabytes(n):
 
 
 def source(name, found):
-    how = f"`python bench/reliability/{name}.py --json bench/results/reliability/{name}.json`"
-    cpus, n = found["cpus"], len(found["failures"])
+    cpus, n, pieces = found["cpus"], len(found["failures"]), found.get("pieces", ())
     failures = "no failure" if not n else f"{n} failures"
-    return f"{how}: commit {found['commit']}, {cpus} CPUs, {found['seconds']:,.0f} s, {failures}."
+    how = f"`python bench/reliability/{name}.py`" + (f" in {len(pieces)} pieces" if pieces else "")
+    return f"{how}: commit {found['commit']}, {cpus} CPUs (shared with other work), {found['seconds']:,.0f} s, {failures}."
 
 
 def kills(found):
@@ -81,7 +81,7 @@ def concurrency(found):
 def soak(found):
     worst, limits = found["worst_relative_error"], found["limits"]
     rows = [("random trainings", found["runs"]), ("epochs", found["epochs"]), ("optimizer steps", found["steps"])]
-    rows += [("topology changes", found["changes"]), ("minutes", round(found["soaked_seconds"] / 60))]
+    rows += [("topology changes", found["changes"]), ("minutes", round(found["seconds"] / 60))]
     rows += [("ended by an overflow, as in the reference", found["exploded_as_the_reference"])]
     rows += [("whole runs that rounding drove apart, right step by step", found["chaotic_but_right_step_by_step"])]
     rows += [("growth of resident memory after the first quarter, MB", found["rss_growth_bytes"] / 2**20)]
