@@ -18,7 +18,7 @@ MEMORY = 300 * 2**20  # bytes that a child may take beyond what it has when ever
 
 
 def originals(path):
-    """Checkpoint files to damage, as bytes: one for each policy, with every optimizer, topology, dtype and kind of label in turn."""
+    """Checkpoint files to damage, as bytes: one for each policy, with all optimizers, topologies, dtypes and labels; one for prediction."""
     import sparsemlp as sm
 
     X, y = data()
@@ -34,6 +34,9 @@ def originals(path):
         sm.save(path, net if name == "Static" else trainer)
         with open(path, "rb") as file:
             found.append(file.read())
+    sm.save(path, sm.for_prediction(trainer))
+    with open(path, "rb") as file:
+        found.append(file.read())
     return found
 
 
@@ -41,13 +44,14 @@ def use(thing):
     """Everything that a loaded object is for; a clear error is an answer too."""
     import sparsemlp as sm
 
-    trainer = thing if isinstance(thing, sm.Trainer) else sm.Trainer(thing)
-    net = trainer.network
+    net = thing.network if isinstance(thing, sm.Trainer) else thing
     net.check()
+    net.require_sound(bounds=True)
     X, y = data(1, n=40, n_in=net.n_in, n_classes=2)
     with np.errstate(all="ignore"):
         net.predict(X)
         try:
+            trainer = thing if isinstance(thing, sm.Trainer) else sm.Trainer(thing)  # TypeError: for prediction only
             net.classes = None
             target = y if net.output == "softmax" else np.zeros((40, net.n_out), np.float32)
             trainer.fit(X, target, epochs=min(trainer.epoch, 5) + 1, batch_size=20, resume=trainer.epoch <= 5)
