@@ -29,6 +29,8 @@ def environment(threads):
             continue
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     found = {**machine(), "threads": threads, "blas_threads": threads, "cpus": os.cpu_count(), "load": load, "versions": versions}
+    if hasattr(os, "nice"):
+        found["nice"] = os.nice(0)
     return {**found, "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
 
 
