@@ -89,9 +89,15 @@ def policies():
         "DissipatingGradients": sm.DissipatingGradients(epsilon=2e-3, epochs=3),
         "Combined": sm.Combined(few, early),
     }
-    missing = policy_classes() - {type(policy) for policy in known.values()}
-    if missing:
-        raise TypeError(f"policies() of {__file__} must name every policy; give it one of {sorted(c.__name__ for c in missing)}.")
+    if hasattr(sm, "RigL"):
+        known |= {"RigL": sm.RigL(every=3), "RigL candidates": sm.RigL(fraction=0.5, every=2, candidates=20)}
+    if hasattr(sm, "SNIP"):
+        known["SNIP"] = sm.SNIP(density=0.5, batches=2)
+    for cls in policy_classes() - {type(policy) for policy in known.values()}:
+        try:
+            known[cls.__name__] = cls()
+        except TypeError as error:
+            raise TypeError(f"{cls.__name__} needs settings: give it some in policies() of {__file__}.") from error
     return dict(sorted(known.items()))
 
 

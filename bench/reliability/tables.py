@@ -26,21 +26,22 @@ def megabytes(n):
 
 
 def source(name, found):
-    cpus, n, pieces = found["cpus"], len(found["failures"]), found.get("pieces", ())
+    n, pieces = len(found["failures"]), found.get("pieces", ())
     failures = "no failure" if not n else f"{n} failures"
-    how = f"`python bench/reliability/{name}.py`" + (f" in {len(pieces)} pieces" if pieces else "")
-    return f"{how}: commit {found['commit']}, {cpus} CPUs (shared with other work), {found['seconds']:,.0f} s, {failures}."
+    how = f"`python bench/reliability/{name}.py{' --quick' if found['quick'] else ''}`" + (f" in {len(pieces)} pieces" if pieces else "")
+    commit = f"commit {found['commit']}" if found.get("commit") else "an earlier state of the code, with the policies Static and SET only"
+    return f"{how}: {commit}, {found['cpus']} CPUs, {found['seconds']:,.0f} s, {failures}."
 
 
 def kills(found):
     rows = [("SIGKILL at random instants", found["kills"]), ("trainings, each resumed to the end", found["runs"])]
     rows += [("policy × optimizer × topology cases", found["cases"])]
     rows += [(f"final weights, state and topology: {name}", n) for name, n in found["outcomes"].items()]
-    return "## Kills\n\n" + table(("what", "number"), rows) + "\n\n" + covered(found)
+    return "\n\n".join(["## Kills", table(("what", "number"), rows), *covered(found)])
 
 
 def covered(found):
-    return f"Policies: {', '.join(found['policies'])}. Optimizers: {', '.join(found['optimizers'])}."
+    return [f"{what.capitalize()}: {', '.join(found[what])}." for what in ("policies", "optimizers") if what in found]
 
 
 def interrupts(found):
@@ -54,8 +55,8 @@ def mutations(found):
     for what in ("files", "matrices"):
         part = found[what]
         rows = list(part["outcomes"].items())
-        head = f"{part['cases']:,} {what}, {part['crashes']} crashes, {part['unclear']} unclear errors"
-        grown = f"the most that a process of {part['per_child']} cases grew: {megabytes(part['peak_growth_bytes'])}"
+        head = f"{part['cases']:,} {what}, {part['crashes']} crashes, {part.get('unclear', 0)} unclear errors"
+        grown = f"the most that a process of {part.get('per_child', 500)} cases grew: {megabytes(part['peak_growth_bytes'])}"
         parts.append(f"{head}; {grown}.\n\n" + table(("outcome", "number"), rows))
     return "\n\n".join(parts)
 
@@ -78,31 +79,34 @@ def concurrency(found):
     return f"## Threads, processes, forks\n\n{text}\n\n{table(head, rows)}" + "".join(f"\n\n[{n}] {note}." for note, n in notes.items())
 
 
+COUNTS = {
+    "runs": "random trainings",
+    "epochs": "epochs",
+    "steps": "optimizer steps",
+    "evolutions": "rounds of topology changes",
+    "changes": "topology changes of a layer",
+    "exploded_as_the_reference": "ended by an overflow, as in the reference",
+    "chaotic_but_right_step_by_step": "whole runs that rounding drove apart, right step by step",
+}
+KINDS = {"float64": "float64, whole runs", "float32": "float32, step by step", "replayed": "float64, runs replayed step by step"}
+
+
 def soak(found):
-    worst, limits = found["worst_relative_error"], found["limits"]
-    rows = [("random trainings", found["runs"]), ("epochs", found["epochs"]), ("optimizer steps", found["steps"])]
-    rows += [("topology changes", found["changes"]), ("minutes", round(found["seconds"] / 60))]
-    rows += [("ended by an overflow, as in the reference", found["exploded_as_the_reference"])]
-    rows += [("whole runs that rounding drove apart, right step by step", found["chaotic_but_right_step_by_step"])]
-    rows += [("growth of resident memory after the first quarter, MB", found["rss_growth_bytes"] / 2**20)]
-    kinds = {"float64": "float64, whole runs", "float32": "float32, step by step", "replayed": "float64, runs replayed step by step"}
-    errors = [(words, worst[kind], limits[kind]) for kind, words in kinds.items()]
-    sides = [
-        (kinds[kind], found.get(f"relu_sides_{kind}", 0), found["largest_relu_side"][kind], found["side_limits"][kind])
-        for kind in ("float64", "float32")
-    ]
-    text = "Where a ReLU's sum is zero but for rounding, the net and the reference may fall on different sides of zero:"
-    names = ", ".join(f"{name} {n:,}" for name, n in sorted(found["covered"].items()))
-    return "\n\n".join(
-        [
-            "## Soak against a masked dense reference",
-            table(("what", "number"), rows),
-            table(("largest relative error", "found", "limit"), errors),
-            text,
-            table(("nets", "such sums", "the largest, relative to its terms", "limit"), sides),
-            f"Trainings by policy, optimizer and activation: {names}.",
-        ]
-    )
+    rows = [(words, found[name]) for name, words in COUNTS.items() if name in found]
+    rows += [("seconds", round(found["seconds"])), ("growth of resident memory, MB", round(found["rss_growth_bytes"] / 2**20, 1))]
+    limits = found.get("limits", {})
+    errors = [(KINDS[kind], error, limits.get(kind, "not recorded")) for kind, error in found["worst_relative_error"].items()]
+    parts = ["## Soak against a masked dense reference", table(("what", "number"), rows)]
+    parts.append(table(("nets", "largest relative error", "limit"), errors))
+    if "largest_relu_side" in found:
+        parts.append("Where a ReLU's sum is zero but for rounding, the net and the reference may fall on different sides of zero:")
+        largest, bounds = found["largest_relu_side"], found["side_limits"]
+        sides = [(KINDS[kind], found.get(f"relu_sides_{kind}", 0), largest[kind], bounds[kind]) for kind in largest]
+        parts.append(table(("nets", "such sums", "the largest, relative to its terms", "limit"), sides))
+    if "covered" in found:
+        names = ", ".join(f"{name} {n:,}" for name, n in sorted(found["covered"].items()))
+        parts.append(f"Trainings by policy, optimizer and activation: {names}.")
+    return "\n\n".join(parts)
 
 
 def denormals(found):
