@@ -192,8 +192,8 @@ def test_differences_are_paired_by_seed_and_epoch():
         (["above", "above"], "above", "Holds"),
         (["below"], "below", "Holds"),
         (["above", "below"], "above", "Does not hold"),
-        (["one seed: above", "above"], "above", "Agrees, but not proven"),
-        (["one seed: below"], "above", "Contradicted, but not proven"),
+        (["1 seed: above", "above"], "above", "Agrees, but not proven"),
+        (["2 seeds: below"], "above", "Contradicted, but not proven"),
         (["not told apart", "above"], "above", "Not seen"),
     ],
 )

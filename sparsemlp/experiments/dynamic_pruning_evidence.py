@@ -4,7 +4,7 @@ import statistics
 
 from .dynamic_pruning import NETS
 from .dynamic_pruning_times import totals
-from .paired import difference, last, longest
+from .paired import ENOUGH, difference, last, longest, n_seeds
 from .tables import spread
 
 BOUND = ("ldv", "osv")  # zeta depends on the length of the run
@@ -65,10 +65,10 @@ def overall(verdicts, wanted="above"):
     if not verdicts:
         return "Open: not run"
     other = {"above": "below", "below": "above"}[wanted]
-    leans = [v.removeprefix("one seed: ") for v in verdicts]
+    leans = [v.split(": ")[-1] for v in verdicts]
     sure_for, sure_against = verdicts.count(wanted), verdicts.count(other)
     n = len(verdicts)
-    single = sum(v.startswith("one seed") for v in verdicts)
+    few = sum(": " in v for v in verdicts)
     if sure_for == n:
         word = "Holds"
     elif sure_against:
@@ -82,8 +82,8 @@ def overall(verdicts, wanted="above"):
     text = f"**{word}**: {leans.count(wanted)} of {n} comparisons point that way, {sure_for} of them beyond chance"
     if sure_against:
         text += f"; {sure_against} beyond chance against it"
-    if single:
-        text += f"; {single} of the {n} rest on one seed"
+    if few:
+        text += f"; {few} of the {n} rest on fewer than {ENOUGH} seeds"
     return text
 
 
@@ -100,5 +100,5 @@ def lines_by_scale(net, differences):
     lines = []
     for epoch, n in scales:
         words = "; ".join(described(d) for d in differences if (d.epoch, len(d.seeds)) == (epoch, n))
-        lines.append(f"{net} after {epoch} epochs, {n} seed{'s' * (n > 1)}: {words}")
+        lines.append(f"{net} after {epoch} epochs, {n_seeds(n)}: {words}")
     return lines

@@ -9,7 +9,7 @@ from .dynamic_pruning import ARMS, NETS
 from .dynamic_pruning_claims import rows
 from .dynamic_pruning_evidence import BOUND, Evidence
 from .dynamic_pruning_times import table as time_table
-from .paired import LAST, difference, interval
+from .paired import ENOUGH, LAST, difference, interval, n_seeds
 from .runs import load_runs
 from .tables import machines, row, spread
 
@@ -86,7 +86,7 @@ def _scale(groups, times):
         done.setdefault(net, {}).setdefault((epochs, len(group)), []).append(arm)
     lines = ["**Scale.** The paper trains each net for 500 epochs, with 3 seeds. Here:", ""]
     for net, sizes in done.items():
-        parts = [f"{', '.join(arms)}: {epochs} epochs, {seeds} seed{'s' * (seeds > 1)}" for (epochs, seeds), arms in sizes.items()]
+        parts = [f"{', '.join(arms)}: {epochs} epochs, {n_seeds(seeds)}" for (epochs, seeds), arms in sizes.items()]
         lines.append(f"- {net}: {'; '.join(parts)}.")
     wall = sum(r["wall_seconds"] for r in runs) / 3600
     lines += [
@@ -182,7 +182,7 @@ def _paired(runs):
         own = [run for run in runs if run["net"] == net]
         for base, arm in ((base, arm) for base, arms in bases.items() for arm in arms):
             if d := difference(own, arm, base, BOUND):
-                many = len(d.seeds) > 1
+                many = len(d.seeds) >= ENOUGH
                 ends = "{:+.2f} … {:+.2f}".format(*interval(d.last)) if many else ""
                 each = ", ".join(f"{v:+.2f}" for v in d.last)
                 columns = (spread(values, scale=1, sign="+") for values in (d.last, d.chosen, d.settled))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from ..callbacks import Callback, write_text
 from ..optimizers import SGD
 from ..policies import SET
+from ..randomness import stream
 from ..schedules import Schedule, as_schedule
 from ..training import Trainer
 from . import runs
@@ -63,7 +64,8 @@ def measure(net, arms, rounds, data, seed=0):
     ----------
     net, arms : names of the experiment
     rounds : int
-        Epochs of each arm that are counted; one more comes first, to warm up. The order of the arms moves on by one each round.
+        Epochs of each arm that are counted; one more comes first, to warm up. The arms' order is drawn anew each round:
+        what ran before may matter (threads of BLAS may still spin after a dense step).
     data : what `dynamic_pruning.load_data` returns
     seed : int
 
@@ -87,8 +89,8 @@ def measure(net, arms, rounds, data, seed=0):
         Trainer(build("mlp-1k", arm, seed), policy=ARMS[arm]()).fit(X[:200], y[:200], epochs=3, augment=augment)
     start = time.perf_counter()
     for turn in range(rounds + 1):
-        shift = turn % len(trainers)
-        for arm in [*trainers][shift:] + [*trainers][:shift]:
+        for k in stream(seed, "procedure", turn).permutation(len(trainers)):
+            arm = [*trainers][k]
             n = images[arm]
             trainers[arm].fit(X[:n], y[:n], epochs=rounds + 1, batch_size=SETTINGS["batch_size"], augment=augment, resume=turn > 0)
     found = {}

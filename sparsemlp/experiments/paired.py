@@ -5,6 +5,7 @@ import statistics
 from dataclasses import dataclass
 
 LAST = 10  # epochs that a settled accuracy is the mean of
+ENOUGH = 3  # seeds; the deviation of two differences is too often small by chance
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,9 @@ class Difference:
 
         Returns
         -------
-        {"above", "below", "not told apart", "one seed: above", "one seed: below"}
-            "above" and "below" if Student's 95 % interval of the mean difference leaves out 0. One seed has no interval: the sign of the
-            mean over the last ten epochs, which is no proof.
+        {"above", "below", "not told apart"} or "1 seed: above" and the like
+            "above" and "below" if Student's 95 % interval of the mean difference leaves out 0. Fewer than three seeds have no interval
+            worth the name: the sign of the mean over the last ten epochs, which is no proof.
 
         Examples
         --------
@@ -45,10 +46,10 @@ class Difference:
         >>> Difference("a", "b", 9, (0, 1, 2), (1.0, -1.2, 0.1), (), ()).verdict()
         'not told apart'
         >>> Difference("a", "b", 9, (0,), (1.0,), (), (-0.5,)).verdict()
-        'one seed: below'
+        '1 seed: below'
         """
-        if len(self.seeds) == 1:
-            return f"one seed: {'above' if self.settled[0] > 0 else 'below'}"
+        if len(self.seeds) < ENOUGH:
+            return f"{n_seeds(len(self.seeds))}: {'above' if statistics.mean(self.settled) > 0 else 'below'}"
         low, high = interval(self.last)
         return "above" if low > 0 else "below" if high < 0 else "not told apart"
 
@@ -66,6 +67,11 @@ def interval(values):
     mean, n = statistics.mean(values), len(values)
     half = float(t.ppf(0.975, n - 1)) * statistics.stdev(values) / math.sqrt(n)
     return mean - half, mean + half
+
+
+def n_seeds(n):
+    """ "1 seed", "2 seeds"."""
+    return f"{n} seed{'s' * (n > 1)}"
 
 
 def difference(runs, arm, base, bound=()):
