@@ -148,7 +148,7 @@ def test_times_and_the_page_of_claims(small, tmp_path):
     times = json.loads((tmp_path / "times_mlp-1k.json").read_text(encoding="utf-8"))
     assert times["arms"]["set"]["zeta"] == [0.3, 0.3]
     assert times["arms"]["exd"]["zeta"] == pytest.approx([0.3 * 0.99**125, 0.3 * 0.99**375], abs=1e-6)  # middles of two halves of 500
-    assert times["arms"]["dense"]["images"] == 20 and times["arms"]["set"]["images"] == 200
+    assert times["arms"]["dense"]["images"] == 20 and times["arms"]["set"]["images"] == 40
     text = page.read_text(encoding="utf-8")
     assert text.startswith("before") and text.endswith("after\n") and "REPLACED" not in text
     for wanted in (
