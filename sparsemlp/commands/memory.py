@@ -1,24 +1,26 @@
 """Count the bytes of a sparse net in training, layer by layer, beside those of the dense net.
 
 One training step is taken on random numbers, so that optimizer state and buffers exist; the dense net is only built with --dense.
+The last line of each net is what the same net needs when it only predicts (sparsemlp.for_prediction).
 """
 
 import pathlib
 
+from .. import checks
 from ..callbacks import write_json
 
 
 def add_arguments(parser):
     """The command's arguments."""
     add = parser.add_argument
-    add("--net", default="784-1000-1000-1000-10", help="widths (default: %(default)s)")
-    add("--epsilon", type=float, help="Erdős–Rényi; default 20 without --density")
-    add("--density", type=float, help="of the whole net")
+    add("--net", default="784-1000-1000-1000-10", metavar="WIDTHS", help="inputs, hidden layers, outputs (default: %(default)s)")
+    add("--epsilon", type=float, metavar="NUMBER", help="Erdős–Rényi; default 20 without --density")
+    add("--density", type=float, metavar="FRACTION", help="of the whole net, in place of --epsilon")
     add("--optimizer", default="sgd", choices=("sgd", "adam"), help="sgd with momentum, or Adam (default: %(default)s)")
-    add("--batch-size", type=int, default=100)
+    add("--batch-size", type=int, default=100, metavar="N", help="samples of the step (default: %(default)s)")
     add("--dense", action="store_true", help="build the dense net too")
-    add("--seed", type=int, default=0)
-    add("--json", type=pathlib.Path, help="write the numbers to this file")
+    add("--seed", type=int, default=0, metavar="N", help="of everything that is drawn (default: %(default)s)")
+    add("--json", type=pathlib.Path, metavar="FILE", help="write the numbers to this file")
 
 
 def run(args):
@@ -27,10 +29,14 @@ def run(args):
 
     import sparsemlp as sm
 
+    checks.integer("--batch-size", args.batch_size, 1)
+    checks.integer("--seed", args.seed, 0)
     try:
         sizes = [int(n) for n in args.net.split("-")]
     except ValueError:
         raise ValueError(f"--net must be widths such as 784-1000-10; got {args.net!r}.") from None
+    if len(sizes) < 2 or min(sizes) < 1:
+        raise ValueError(f"--net must be at least two widths from 1, inputs and outputs, such as 784-10; got {args.net}.")
     epsilon = 20 if args.epsilon is None and args.density is None else args.epsilon
     topologies = {"sparse": sm.ErdosRenyi(epsilon=epsilon, density=args.density)}
     if args.dense:
@@ -45,9 +51,10 @@ def run(args):
         )
         trainer.train_step(X, y)
         report = sm.memory_report(trainer)
-        found[name] = report.to_dict()
-        print(f"{name}, {trainer.network!r}\n{report}\n")
+        small = sm.memory_report(sm.for_prediction(trainer))
+        found[name] = {**report.to_dict(), "for_prediction": small.total}
+        print(f"{name}, {trainer.network!r}\n{report}\n{'for prediction':>20}  {small.total:>15,} bytes\n")
     if args.dense:
-        print(f"dense / sparse: {found['dense']['total'] / found['sparse']['total']:.1f}")
+        print(f"dense / sparse, total: {found['dense']['total'] / found['sparse']['total']:.1f}")
     if args.json:
         write_json(args.json, found)

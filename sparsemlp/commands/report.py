@@ -6,8 +6,6 @@ It tells of accuracy, density, bytes, energy and connectivity, and shows learnin
 
 import pathlib
 
-from .files import require_folder
-
 
 def add_arguments(parser):
     """The command's arguments."""
@@ -26,8 +24,6 @@ def run(args):
 
     first = args.run[0]
     out = args.out or (first if first.is_dir() else first.parent) / "report.html"
-    require_folder("--out", out)
-    require_folder("--json", args.json)
     found = runs.read(args.run)
     write_text(out, html.page(found, args.title or first.absolute().name))
     written = [out]

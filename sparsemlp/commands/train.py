@@ -77,6 +77,8 @@ def run(args):
 
     arms = _settle(args)
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    if args.threads is not None:
+        checks.integer("--threads", args.threads, 1, sm.threads.available_cpus())
     sm.set_num_threads(args.threads)
     training, validation, (X_test, y_test), sizes = _data(args)
     out = args.out or pathlib.Path("sparsemlp-runs") / f"{args.dataset}-{args.net}-{args.policy}-s{args.seed}"
@@ -142,8 +144,6 @@ def _settle(args):
     _only(args, ("momentum",), args.optimizer == "sgd", "--optimizer sgd")
     _only(args, ("zeta", "by"), args.policy == "set", "--policy set")
     _only(args, ("epsilon", "density", "zeta", "by"), "sparse" in arms, "the sparse arm")
-    if args.json and not args.json.absolute().parent.is_dir():
-        raise ValueError(f"--json must be in a folder that exists; got {args.json}.")
     defaults = {"batch_size": 32 if args.dataset == "digits" else 100, "lr": 0.03 if args.optimizer == "sgd" else 0.001}
     defaults |= {"momentum": 0.9} if args.optimizer == "sgd" else {}
     defaults |= {"zeta": 0.3, "by": "sign"} if args.policy == "set" else {}
