@@ -5,6 +5,8 @@ import numbers
 
 import numpy as np
 
+PIECE = 1 << 20  # elements
+
 
 def _raise(name, rule, value, fix):
     raise ValueError(f"{name} must be {rule}; got {value!r}." + (f" {fix}" if fix else ""))
@@ -49,3 +51,13 @@ def instance(name, value, kind, example):
     if not isinstance(value, kind):
         raise TypeError(f"{name} must be like {example}; got {value!r} ({type(value).__name__}).")
     return value
+
+
+def all_finite(array):
+    """Whether a C-ordered array holds neither NaN nor infinity; looks at a megabyte at a time, so that no mask of the whole is made.
+
+    >>> all_finite(np.ones(3)), all_finite(np.array([1.0, np.nan]))
+    (True, False)
+    """
+    flat = array.reshape(-1)
+    return all(np.isfinite(flat[k : k + PIECE]).all() for k in range(0, flat.size, PIECE))

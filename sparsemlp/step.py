@@ -236,7 +236,7 @@ class Steps:
         """The loss of a step tells of the steps before it: this tells of an epoch's last one, and of what a ReLU hides."""
         for k, layer in enumerate(self.network.layers):
             arrays = layer.weights.data, layer.weights.state, layer.bias, layer.bias_state
-            if not all(np.isfinite(a).all() for a in arrays):
+            if not all(checks.all_finite(a) for a in arrays):
                 raise NonFiniteError(
                     f"Weights or optimizer state of layer {k} became NaN or infinite in epoch {epoch}, by step {self.step - 1}, "
                     "while the loss was still finite. A lower learning rate or inputs of unit scale usually mend it."
