@@ -4,7 +4,7 @@ import statistics
 
 from ..reports.energy import nanojoules
 from .adaptive import BEFORE, SETTINGS
-from .adaptive_runs import kept, means, paired
+from .adaptive_runs import by_fold, failed, kept, means, paired
 from .paired import interval
 from .tables import row
 
@@ -42,7 +42,7 @@ def weights(drop=None):
 
     def read(run):
         record = kept(run, None if drop is None else SETTINGS[drop])
-        return None if record is None else record["connections"]
+        return None if failed(run, record) else record["connections"]
 
     return read
 
@@ -56,7 +56,11 @@ def _compare(groups, text, a, b, value, sign, *, other=None, scale=1, digits=0, 
     differences = [scale * d for d in paired(groups, a, b, value, other)]
     if not differences:
         return []
-    return [(text, f"{a} − {b}: {means(differences, digits=digits)}{unit}, {len(differences)} folds", verdict(differences, sign))]
+    return [(text, f"{a} − {b}: {means(differences, digits=digits)}{unit}, {_folds(differences)}", verdict(differences, sign))]
+
+
+def _folds(values):
+    return "1 fold" if len(values) == 1 else f"{len(values)} folds"
 
 
 def _base(groups):
@@ -74,10 +78,10 @@ def _rates(groups):
     yield from _compare(groups, "Drop 0.46: adaptive leaves fewer weights than rate 0.2 (5,667, 6,872)", BEFORE, "static-0.2", small, -1)
     yield from _compare(groups, "… and than rate 0.3 (6,302)", BEFORE, "static-0.3", small, -1)
     yield from _compare(groups, "Drop 1.0: rate 0.3 leaves fewer than adaptive (4,290, 4,769)", "static-0.3", "adaptive-1.0", large, -1)
-    failed = [kept(run, SETTINGS["small_drop"]) is run["base"] for run in groups.get("static-0.4", ())]
-    if failed:
-        said = "agrees" if all(failed) else "contradicted" if not any(failed) else "in some folds"
-        yield "Drop 0.46: rate 0.4 fails", f"failed in {sum(failed)} of {len(failed)} folds", said
+    fails = [failed(run, kept(run, SETTINGS["small_drop"])) for run in groups.get("static-0.4", ())]
+    if fails:
+        said = "agrees" if all(fails) else "contradicted" if not any(fails) else "in some folds"
+        yield "Drop 0.46: rate 0.4 fails", f"failed in {sum(fails)} of {len(fails)} folds", said
     static = _static_rounds(SETTINGS["small_drop"])
     yield from _compare(
         groups,
@@ -92,7 +96,7 @@ def _rates(groups):
     for arm in (BEFORE, "adaptive-1.0"):
         changes = [run["rounds"][-1]["rate"] - run["rounds"][0]["rate"] for run in groups.get(arm, ()) if len(run["rounds"]) > 1]
         if changes:
-            measured = f"{arm}, last − first: {means(changes, digits=2)}, {len(changes)} folds"
+            measured = f"{arm}, last − first: {means(changes, digits=2)}, {_folds(changes)}"
             yield "The adaptive rate rises from round to round", measured, verdict(changes, 1)
     rises = [run["rounds"][-1]["mean_magnitude"] - run["base"]["mean_magnitude"] for run in groups.get("static-0.2", ()) if run["rounds"]]
     if rises:
@@ -115,10 +119,8 @@ def _auxiliary(groups):
     for other in (20, 60):
         text = f"40 auxiliary units leave fewer weights than {other}"
         yield from _compare(groups, text, "auxiliary-40", f"auxiliary-{other}", small, -1)
-    before = {run["fold"]: small(run) for run in groups.get(BEFORE, ())}
-    shares = [
-        100 * (1 - small(run) / before[run["fold"]]) for run in groups.get("auxiliary-40", ()) if run["fold"] in before and small(run)
-    ]
+    before, after = by_fold(groups.get(BEFORE, ()), small), by_fold(groups.get("auxiliary-40", ()), small)
+    shares = [100 * (1 - after[fold] / before[fold]) for fold in sorted(before.keys() & after.keys())]
     if shares:
         yield (
             "22 % fewer weights than adaptive alone (40 units)",
@@ -140,7 +142,7 @@ def _cost(groups):
             if record and run["fold"] in bases:
                 drops.append(100 * (bases[run["fold"]] - record["test_accuracy"]))
         if drops:
-            measured = f"{arm}: test accuracy falls by {means(drops, digits=2)} points, {len(drops)} folds"
+            measured = f"{arm}: test accuracy falls by {means(drops, digits=2)} points, {_folds(drops)}"
             yield "Less than 0.5 points of accuracy are lost", measured, verdict([d - 0.5 for d in drops], -1)
     costs = [nanojoules(kept(run)["connections"]) for run in groups.get("auxiliary-40", ()) if kept(run)]
     if costs:

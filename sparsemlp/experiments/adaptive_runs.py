@@ -27,6 +27,11 @@ def kept(run, drop=None):
     return found
 
 
+def failed(run, record):
+    """Whether what `kept` found is no result: no record held, or, without an auxiliary layer, only the net before pruning."""
+    return record is None or ("round" not in record and not ARMS[run["arm"]].auxiliary)
+
+
 def means(values, scale=1, digits=0):
     """ "mean ± deviation" of several values, "value" of one, "" of none."""
     return spread(values, scale, digits) if values else ""

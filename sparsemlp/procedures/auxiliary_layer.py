@@ -8,8 +8,8 @@ import numpy as np
 from .. import checks
 from ..initializers import for_activation
 from ..layers import Linear
-from ..network import Network
 from ..randomness import stream
+from ..surgery import replace_layers
 from ..training import Trainer
 from ..weights import DenseWeights
 from .low_rank import factor
@@ -84,10 +84,10 @@ def insert_auxiliary_layer(network, n_units, init="random", *, at=None, seed=Non
     first = Linear(DenseWeights(into), np.zeros(n_units, matrix.dtype), before.activation, before.slope, before.dropout)
     second = Linear(DenseWeights(out), bias, old.activation, old.slope, old.dropout)
     first.initializer, second.initializer = draw, old.initializer
-    layers = [_without_state(layer) for layer in network.layers]
-    layers[at : at + 1] = [first, second]
-    larger = Network(layers, network.output, network.input_dropout.dropout, network.seed)
-    larger.classes = network.classes
+    larger = copy.deepcopy(network)
+    for layer in larger.layers:
+        layer.weights.state, layer.bias_state = layer.weights.state[:0].copy(), layer.bias_state[:0].copy()
+    replace_layers(larger, [*larger.layers[:at], first, second, *larger.layers[at + 1 :]])
     return larger, error
 
 
@@ -98,14 +98,6 @@ def middle(network):
         raise ValueError(f"An auxiliary layer goes between two hidden layers; the network has {len(widths)}, widths {network.sizes}.")
     total = sum(widths)
     return min(range(1, len(widths)), key=lambda k: abs(2 * sum(widths[:k]) - total))
-
-
-def _without_state(layer):
-    """A copy of a layer whose optimizer has forgotten it."""
-    layer = copy.deepcopy(layer)
-    layer.weights.state = np.zeros((0, layer.weights.data.size), layer.weights.dtype)
-    layer.bias_state = np.zeros((0, layer.bias.size), layer.bias.dtype)
-    return layer
 
 
 @dataclass(frozen=True)
