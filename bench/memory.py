@@ -122,9 +122,9 @@ def disk(args):
                 for what, value in (("net", trainer.network), ("trainer", trainer)):
                     path = pathlib.Path(folder) / what
                     sm.save(path, value)
-                    found[what] = os.path.getsize(path)
+                    found[f"{what}_bytes"] = os.path.getsize(path)
             rows.append({"net": name, "kind": kind, "connections": trainer.network.n_connections, **found})
-            print(f"{name} {kind}: net {found['net']:,} bytes, trainer {found['trainer']:,} bytes")
+            print(f"{name} {kind}: net {found['net_bytes']:,} bytes, trainer {found['trainer_bytes']:,} bytes")
     return {"environment": environment, "rows": rows}
 
 

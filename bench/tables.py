@@ -80,7 +80,7 @@ def memory(pieces):
         lines = []
         for name in dict.fromkeys(name for name, _ in rows):
             sparse, dense = rows[name, "sparse"], rows[name, "dense"]
-            lines.append([name, f"{sparse['net']:,}", f"{dense['net']:,}", f"{dense['net'] / sparse['net']:.1f}"])
+            lines.append([name, f"{sparse['net_bytes']:,}", f"{dense['net_bytes']:,}", f"{dense['net_bytes'] / sparse['net_bytes']:.1f}"])
         text += "\n\n" + table(["saved net", "sparse, bytes", "dense, bytes", "ratio"], lines)
     return text
 
