@@ -40,16 +40,17 @@ def nets(pieces):
 
 def sweeps(pieces):
     """Speed-ups over dense systems by density, and the break-even."""
+    layers = {name: piece["sweeps"] for name, piece in pieces.items() if not name.startswith("mlp")}
+    densities = sorted({d for found in layers.values() for sweep in found.values() for d in sweep["sparsemlp"]["densities"]})
     lines = []
-    for name, piece in pieces.items():
-        if name.startswith("mlp"):
-            continue
-        for base, found in piece["sweeps"].items():
-            own = found["sparsemlp"]
-            at = f"{100 * own['break_even']:.0f} %" if own["break_even"] else "none" if min(own["speedups"]) > 1 else "below 1 %"
-            lines.append([name, base, *(f"{s:.2g}" if s < 10 else f"{s:.0f}" for s in own["speedups"]), at])
-            densities = own["densities"]
-    return table(["layer", "times faster than", *(f"{100 * d:g} %" for d in densities), "break-even"], lines) if lines else ""
+    for name, found in layers.items():
+        for base, sweep in found.items():
+            own = sweep["sparsemlp"]
+            by_density = dict(zip(own["densities"], own["speedups"], strict=True))
+            cells = (f"{by_density[d]:.3g}" if d in by_density else "" for d in densities)
+            none = "none: always faster" if min(own["speedups"]) > 1 else "below 1 %"
+            lines.append([name, base, *cells, f"{100 * own['break_even']:.0f} %" if own["break_even"] else none])
+    return table(["layer", "times faster than", *(f"{100 * d:g} %" for d in densities), "break-even"], lines)
 
 
 def kernels(pieces):
