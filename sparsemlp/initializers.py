@@ -1,5 +1,6 @@
 """What new weights start from: normal or uniform numbers, scaled by how many connections a unit really has."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from math import inf, sqrt
 
@@ -8,7 +9,7 @@ import numpy as np
 from . import checks
 
 
-class Initializer:
+class Initializer(ABC):
     """The rule for the weights of a layer when it is made, and for connections that are added later.
 
     A rule says the standard deviation for a layer; the draw is the same for all.
@@ -21,9 +22,9 @@ class Initializer:
 
     distribution = "normal"
 
+    @abstractmethod
     def std(self, n_in: int, n_out: int, n_connections: int) -> float:
         """Return the standard deviation of the weights of a layer with so many units and connections."""
-        raise NotImplementedError(f"{type(self).__name__} must define std(n_in, n_out, n_connections).")
 
     def sample(self, rng, n: int, n_in: int, n_out: int, n_connections: int, dtype=np.float32) -> np.ndarray:
         """Draw the weights of n connections of a layer.

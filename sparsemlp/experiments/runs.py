@@ -6,8 +6,8 @@ import pathlib
 import platform
 import subprocess
 import time
+from importlib.metadata import version
 
-import numba
 import numpy as np
 import scipy
 
@@ -29,7 +29,7 @@ def machine():
         "python": platform.python_version(),
         "numpy": np.__version__,
         "scipy": scipy.__version__,
-        "numba": numba.__version__,
+        "numba": version("numba"),
         "system": f"{platform.system()} {platform.machine()}",
         "cpu": _cpu(),
         "threads": get_num_threads(),
