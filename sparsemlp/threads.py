@@ -70,6 +70,8 @@ def set_num_threads(n):
     Notes
     -----
     Sparse layers give the same bits for any number of threads. Dense layers multiply by BLAS, whose threads this does not set.
+    Python threads may use networks at the same time; they take turns. Another library's parallel numba function in another
+    thread at the same time is numba's affair: its workqueue layer ends the process then, omp and tbb do not.
 
     Examples
     --------

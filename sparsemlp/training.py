@@ -240,6 +240,8 @@ class Trainer(Steps):
         elif not self.evolution.started:
             self.evolution.before_first_step(start_gradients, record)
         self.evolution.new_epoch()
+        if self.debug and epoch > 0:
+            self.network.check()
         record["evolution_seconds"] = time.perf_counter() - start
         return record
 

@@ -296,7 +296,7 @@ def main():
     threads = [(str(n), f"{n} thread" + "s" * (n > 1)) for n in sorted({1, 2, cpus, 2 * cpus + 3})]
     if args.quick:
         matrix = [(layers[-1], *threads[1])]
-        situations = [predict_from_many_threads, two_trainings, forked_child, forked_after_numba_parallel]
+        situations = [predict_from_many_threads, two_trainings, forked_after_numba_parallel]
     else:
         matrix = [(layer, *t) for layer in layers for t in threads]
         situations = SITUATIONS

@@ -54,7 +54,7 @@ def main():
 
     args = options(__doc__, epochs=15)
     clock, rows, failures = Clock(), [], []
-    epochs = 4 if args.quick else args.epochs
+    epochs = 2 if args.quick else args.epochs
     for name, (topology, activation, dtype, optimizer, inputs, weights) in cases().items():
         trainers = []
         for i, w in ((inputs, weights), (1, 1)):

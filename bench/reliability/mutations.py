@@ -142,7 +142,7 @@ def main():
     args = options(__doc__, files=20_000, matrices=5_000)
     clock = Clock()
     if args.quick:
-        args.files, args.matrices = min(args.files, 300), min(args.matrices, 200)
+        args.files, args.matrices = min(args.files, 170), min(args.matrices, 120)
     files, failures = run(args, "files", args.files)
     matrices, more = run(args, "matrices", args.matrices)
     failures += more

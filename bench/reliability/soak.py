@@ -282,7 +282,7 @@ def soak(args, seconds):
 def main():
     args = options(__doc__, minutes=60)
     clock = Clock()
-    numbers, memory, failures = soak(args, 12 if args.quick else 60 * args.minutes)
+    numbers, memory, failures = soak(args, 5 if args.quick else 60 * args.minutes)
     memory = memory[:: max(1, len(memory) // 50)]
     report(args, "soak", not failures, **numbers, memory=memory, failures=failures, seconds=clock())
 
