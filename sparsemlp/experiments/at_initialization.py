@@ -125,8 +125,8 @@ def figure3_settings(std, lr):
 def figure2_settings(epochs):
     """Performance against sparsity of the four methods, on two nets and two data sets."""
     settings = []
-    for net in ("784-128-100-10", "autoencoder"):
-        for dataset in DATASETS:
+    for dataset in DATASETS:
+        for net in ("784-128-100-10", "autoencoder"):
             at = {"net": net, "dataset": dataset, "steps": (IMAGES // BATCH * epochs,)}
             settings.append(Setting("figure2", "dense", Static(), **at))
             gradients = DissipatingGradients(COMBINED[net], 2)

@@ -36,7 +36,7 @@ def claims(results, pair):
         random = [r for r in part(results, "table1") if r["arm"] == "random"]
         rows += [_beats_random(table[10], r) for r in random]
         rows += [_spread(table, r) for r in random]
-    if len(whole) == 7 * len(DATASETS):
+    if whole:
         rows.append(_best_p(whole))
     if part(results, "figure2"):
         rows += [_combination(part(results, "figure2")), _falls(part(results, "figure2"))]
@@ -105,7 +105,13 @@ def _spread(table, random):
 def _best_p(whole):
     texts, best = [], []
     for dataset in DATASETS:
-        own = {r["arm"].split(" p")[-1]: r for r in whole if r["dataset"] == dataset and not r["arm"].startswith("random")}
+        own = {
+            "0" if r["arm"] == "dense" else r["arm"].split(" p")[-1]: r
+            for r in whole
+            if r["dataset"] == dataset and not r["arm"].startswith("random")
+        }
+        if not own:
+            continue
         ranked = sorted(own, key=lambda p: -statistics.mean(t["performance"][-1] for t in own[p]["trials"]))
         best.append(ranked[0])
         means = ", ".join(f"{p} {100 * statistics.mean(t['performance'][-1] for t in own[p]['trials']):.2f}" for p in sorted(own))
