@@ -135,7 +135,7 @@ def figure2_settings(epochs):
                 settings.append(Setting("figure2", f"k-starts p{p}", KStarts(p=p), **at))
                 settings.append(Setting("figure2", f"combination p{p}", Combined(KStarts(p=p), gradients), **at))
             for epsilon in EPSILONS[net]:
-                for n in (1, 4):
+                for n in (1, 2):
                     arm = f"dissipating e{epsilon:g} n{n}"
                     settings.append(Setting("figure2", arm, DissipatingGradients(epsilon, n), **at))
     return settings
@@ -267,7 +267,7 @@ def add_arguments(parser):
     parser.add_argument("--parts", nargs="+", default=list(parts), choices=parts, metavar="PART", help=", ".join(parts))
     parser.add_argument("--trials", type=int, default=10, help="seeds of each setting of table 1 and figure 3")
     parser.add_argument("--figure2-trials", type=int, default=3, help="seeds of each setting of figure 2")
-    parser.add_argument("--figure2-epochs", type=int, default=5, help="length of each run of figure 2")
+    parser.add_argument("--figure2-epochs", type=int, default=3, help="length of each run of figure 2")
     parser.add_argument("--threads", type=int, help="default: every usable CPU")
     parser.add_argument("--out", default="results/at_initialization", help="folder of the runs' JSON files, figures and summary")
     parser.add_argument("--report", action="store_true", help="train nothing; draw figures and summary of the runs that are there")
