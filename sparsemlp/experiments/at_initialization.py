@@ -110,10 +110,10 @@ def table_settings(std, lr):
     return settings + [Setting("fitness", f"{f} {s}", KStarts(fitness=f, sums=s), **at) for f, s in others]
 
 
-def figure3_settings(std, lr):
+def figure3_settings(std, lr, names=DATASETS):
     """Accuracy after 2,500 steps against the number of training images, for several p."""
     settings = []
-    for dataset in DATASETS:
+    for dataset in names:
         for samples in SAMPLES:
             at = {"dataset": dataset, "std": std, "lr": lr, "samples": samples, "steps": (FIGURE3_STEPS,)}
             settings.append(Setting("figure3", "dense", Static(), **at))
@@ -122,10 +122,10 @@ def figure3_settings(std, lr):
     return settings
 
 
-def figure2_settings(epochs):
+def figure2_settings(epochs, names=DATASETS):
     """Performance against sparsity of the four methods, on two nets and two data sets."""
     settings = []
-    for dataset in DATASETS:
+    for dataset in names:
         for net in ("784-128-100-10", "autoencoder"):
             at = {"net": net, "dataset": dataset, "steps": (IMAGES // BATCH * epochs,)}
             settings.append(Setting("figure2", "dense", Static(), **at))
@@ -265,6 +265,7 @@ def add_arguments(parser):
     """The command's arguments."""
     parts = ("table1", "figure3", "figure2")
     parser.add_argument("--parts", nargs="+", default=list(parts), choices=parts, metavar="PART", help=", ".join(parts))
+    parser.add_argument("--datasets", nargs="+", default=list(DATASETS), choices=DATASETS, metavar="NAME", help="of figures 2 and 3")
     parser.add_argument("--trials", type=int, default=10, help="seeds of each setting of table 1 and figure 3")
     parser.add_argument("--figure2-trials", type=int, default=3, help="seeds of each setting of figure 2")
     parser.add_argument("--figure2-epochs", type=int, default=3, help="length of each run of figure 2")
@@ -289,9 +290,9 @@ def main(args):
         if "table1" in args.parts:
             sweep(table_settings(*pair), args.trials)
         if "figure3" in args.parts:
-            sweep(figure3_settings(*pair), args.trials)
+            sweep(figure3_settings(*pair, args.datasets), args.trials)
         if "figure2" in args.parts:
-            sweep(figure2_settings(args.figure2_epochs), args.figure2_trials)
+            sweep(figure2_settings(args.figure2_epochs, args.datasets), args.figure2_trials)
     from .at_initialization_report import report
 
     report(args.out)
