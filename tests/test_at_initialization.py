@@ -43,10 +43,10 @@ def test_the_pair_nearest_the_papers_dense_column_is_chosen():
 
 
 def test_settings_are_those_of_the_paper():
-    table = experiment.table_settings(0.5, 1e-3)
-    assert [s.policy.k for s in table[:4]] == [1, 10, 50, 100] and all(s.policy.p == 0.5 for s in table)
-    assert len({(s.policy.fitness, s.policy.sums) for s in table if s.arm not in ("k1", "k50", "k100", "random")}) == 8
-    assert all(s.steps == (10, 100, 1_000, 10_000) and s.std == 0.5 for s in table)
+    table = experiment.table_settings(0.5, 1e-3) + experiment.fitness_settings(0.5, 1e-3)
+    assert [s.policy.k for s in table[:4]] == [1, 10, 50, 100] and all(s.policy.p == 0.5 for s in table if s.arm != "dense from 0")
+    assert len({(s.policy.fitness, s.policy.sums) for s in table if s.policy.__class__ is sm.KStarts}) == 8
+    assert all(s.steps == (10, 100, 1_000, 10_000) and s.std == (0 if s.part == "zeros" else 0.5) for s in table)
     assert {s.steps for s in experiment.figure3_settings(0.5, 1e-3)} == {(2_500,)}
     every = [*table, *experiment.scan_settings(), *experiment.figure3_settings(0.5, 1e-3), *experiment.figure2_settings(5)]
     assert len({s.name(10) for s in every}) == len(every)
@@ -90,13 +90,13 @@ def test_a_sweep_goes_on_and_reports(small, tmp_path, capsys):
 
     sweep("--report")
     assert "nothing to report" in capsys.readouterr().out
-    table = sweep("--parts", "table1")
-    assert len(table) == 2 + 5 + 7
+    table = sweep("--parts", "table1", "fitness")
+    assert len(table) == 2 + 5 + 2 + 7
     every = sweep()
-    assert len(every) == 14 + 2 * 2 * 7 + 4 * (1 + 2 * 3 + 2)
+    assert len(every) == 16 + 2 * 2 * 6 + 4 * (1 + 2 * 3 + 2)
     assert all(every[name] == table[name] for name in table)  # wall time too: they were not run again
     text = (tmp_path / "README.md").read_text(encoding="utf-8")
-    for wanted in ("(chosen)", "| 6 | here |", "the combination is the best of the four", "Figure 3: accuracy", "figure2.png"):
+    for wanted in ("(chosen)", "| 6 | here |", "the combination is the best of the four", "Figure 3: accuracy", "| random from 0 | 2 |"):
         assert wanted in text
     assert sorted(p.name for p in tmp_path.glob("*.png")) == ["figure2.png", "figure3.png", "table1.png"]
     run = json.loads(next(tmp_path.glob("figure2_autoencoder_mnist_random-p0.9*")).read_text(encoding="utf-8"))

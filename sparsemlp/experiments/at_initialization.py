@@ -37,7 +37,8 @@ SCAN = [(std, lr) for std in (0.05, 0.5, 1.0) for lr in (1e-4, 3e-4, 1e-3)]
 NETS = {"784-10": (), "784-128-100-10": (128, 100), "autoencoder": (128, 64, 128, 784)}
 DATASETS = ("mnist", "fashion-mnist")
 IMAGES = 60_000
-SAMPLES = (100, 300, 1_000, 3_000, 10_000, IMAGES)  # figure 3
+SAMPLES = (100, 1_000, 10_000, IMAGES)  # figure 3
+FIGURE3_P = (0.3, 0.5, 0.7, 0.9)
 FIGURE3_STEPS = 2_500
 FIGURE2_P = (0.3, 0.5, 0.7, 0.9, 0.95)
 EPSILONS = {"784-128-100-10": (1e-6, 1e-4, 1e-3, 3e-3, 1e-2, 3e-2), "autoencoder": (1e-6, 1e-5, 1e-4, 3e-4, 1e-3)}
@@ -53,7 +54,7 @@ class Setting:
 
     Attributes
     ----------
-    part : {"scan", "table1", "fitness", "figure2", "figure3"}
+    part : {"scan", "table1", "zeros", "fitness", "figure2", "figure3"}
     arm : str
         What the report calls it.
     policy : Policy
@@ -102,12 +103,20 @@ def choose(found):
 
 
 def table_settings(std, lr):
-    """Table 1's sparse columns; then k = 10 with every other fitness."""
+    """Table 1's sparse columns, and nets that start from 0, as K-starts' become."""
     at = {"std": std, "lr": lr, "steps": STEPS}
     settings = [Setting("table1", f"k{k}", KStarts(k=k, p=0.5), **at) for k in (1, 10, 50, 100)]
     settings.append(Setting("table1", "random", RandomPruning(p=0.5), **at))
+    settings.append(Setting("zeros", "dense from 0", Static(), **at | {"std": 0.0}))
+    settings.append(Setting("zeros", "random from 0", RandomPruning(p=0.5), **at | {"std": 0.0}))
+    return settings
+
+
+def fitness_settings(std, lr):
+    """k = 10 with every fitness but the paper's."""
     others = [(fitness, sums) for fitness in FITNESSES for sums in ("signed", "absolute")][1:]
-    return settings + [Setting("fitness", f"{f} {s}", KStarts(fitness=f, sums=s), **at) for f, s in others]
+    at = {"std": std, "lr": lr, "steps": STEPS}
+    return [Setting("fitness", f"{f} {s}", KStarts(fitness=f, sums=s), **at) for f, s in others]
 
 
 def figure3_settings(std, lr, names=DATASETS):
@@ -117,7 +126,7 @@ def figure3_settings(std, lr, names=DATASETS):
         for samples in SAMPLES:
             at = {"dataset": dataset, "std": std, "lr": lr, "samples": samples, "steps": (FIGURE3_STEPS,)}
             settings.append(Setting("figure3", "dense", Static(), **at))
-            settings += [Setting("figure3", f"k-starts p{p}", KStarts(p=p), **at) for p in (0.1, 0.3, 0.5, 0.7, 0.9)]
+            settings += [Setting("figure3", f"k-starts p{p}", KStarts(p=p), **at) for p in FIGURE3_P]
             settings.append(Setting("figure3", "random p0.5", RandomPruning(p=0.5), **at))
     return settings
 
@@ -263,7 +272,7 @@ def means(result):
 
 def add_arguments(parser):
     """The command's arguments."""
-    parts = ("table1", "figure3", "figure2")
+    parts = ("table1", "figure2", "figure3", "fitness")
     parser.add_argument("--parts", nargs="+", default=list(parts), choices=parts, metavar="PART", help=", ".join(parts))
     parser.add_argument("--datasets", nargs="+", default=list(DATASETS), choices=DATASETS, metavar="NAME", help="of figures 2 and 3")
     parser.add_argument("--trials", type=int, default=10, help="seeds of each setting of table 1 and figure 3")
@@ -284,15 +293,18 @@ def main(args):
             named = [(setting.name(trials), {"setting": setting, "trials": trials, "data": data}) for setting in settings]
             runs.sweep(args.out, named, run)
 
-        if {"table1", "figure3"} & set(args.parts):
+        if set(args.parts) - {"figure2"}:
             sweep(scan_settings(), args.trials)
             pair = chosen_pair(args.out)
-        if "table1" in args.parts:
-            sweep(table_settings(*pair), args.trials)
-        if "figure3" in args.parts:
-            sweep(figure3_settings(*pair, args.datasets), args.trials)
-        if "figure2" in args.parts:
-            sweep(figure2_settings(args.figure2_epochs, args.datasets), args.figure2_trials)
+        for part in args.parts:
+            if part == "table1":
+                sweep(table_settings(*pair), args.trials)
+            elif part == "fitness":
+                sweep(fitness_settings(*pair), args.trials)
+            elif part == "figure3":
+                sweep(figure3_settings(*pair, args.datasets), args.trials)
+            else:
+                sweep(figure2_settings(args.figure2_epochs, args.datasets), args.figure2_trials)
     from .at_initialization_report import report
 
     report(args.out)

@@ -64,9 +64,11 @@ def _beats_dense(table):
 
 
 def _catches_up(table):
-    text = ", ".join(f"{s:,}: {difference(table[10], table['dense'], k)[0]:+.2f}" for k, s in enumerate(STEPS))
-    gaps = [difference(table[10], table["dense"], k)[0] for k in (2, 3)]
-    verdict = "holds" if gaps[0] > 0 and abs(gaps[1]) < abs(gaps[0]) else "no lead that could be caught up" if gaps[0] <= 0 else "not seen"
+    found, _ = _differences(table[10], table["dense"])
+    text = ", ".join(f"{s:,}: {m:+.2f}" for s, (m, _) in zip(STEPS, found, strict=True))
+    early, late = max(found[:-1]), found[-1]
+    caught = "holds" if late[0] < early[0] / 2 else "not seen"
+    verdict = caught if clear(early) > 0 else "no clear lead that could be caught up"
     return "with more steps the dense net reaches the pruned one", f"lead of k = 10 by steps: {text}", verdict
 
 

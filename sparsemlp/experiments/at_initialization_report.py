@@ -18,8 +18,8 @@ def report(folder):
         print(f"No runs in {folder} yet: nothing to report.")
         return
     pair = chosen_pair(folder)
-    lines = [*_head(results), *_verdicts(results, pair), *_scan(results, pair), *_table_1(results, pair), *_fitness(results)]
-    lines += [*_settled(results), *_figure_3(results), *_figure_2(results)]
+    lines = [*_head(results), *_verdicts(results, pair), *_scan(results, pair), *_table_1(results, pair), *_settled(results)]
+    lines += [*_zeros(results, pair), *_fitness(results), *_figure_3(results), *_figure_2(results)]
     for title, file in figures(folder, results):
         lines += [f"![{title}]({file})", ""]
     write_text(folder / "README.md", "\n".join(lines).rstrip() + "\n")
@@ -131,6 +131,32 @@ def _settled(results):
         changes, last = plus_minus([t["changes"] for t in trials], 1), ", ".join(str(t["last_change"]) for t in trials)
         lines.append(_row(run["arm"][1:], trials[0]["choices"], changes, last))
     return [*lines, "", "Last change: the number of the step, from 1, after which the fittest mask was another one for the last time.", ""]
+
+
+def _zeros(results, pair):
+    """K-starts' trials by whether the fittest mask ever changed, beside nets that start from 0."""
+    starts = [r for r in part(results, "table1") if r["arm"] == "k10"]
+    others = [r for r in part(results, "table1") if r["arm"] == "random"] + part(results, "zeros")
+    dense = [run for name, run in column(results, pair).items() if name == "dense"]
+    if not (starts and len(others) == 3 and dense):
+        return []
+    rows = [("dense", dense[0]["trials"]), *((r["arm"], r["trials"]) for r in others)]
+    for name, changed in (("k = 10, the fittest mask never changed", False), ("k = 10, the fittest mask changed", True)):
+        trials = [t for t in starts[0]["trials"] if bool(t["changes"]) == changed]
+        if trials:
+            rows.append((name, trials))
+    lines = ["## What K-starts does besides choosing: 784-10 on MNIST", ""]
+    lines += [_row("net", "trials", *(f"{s:,} steps" for s in STEPS)), _row("---", "---:", *["---:"] * len(STEPS))]
+    for name, trials in rows:
+        cells = (plus_minus([100 * t["performance"][at] for t in trials]) for at in range(len(STEPS)))
+        lines.append(_row(name, len(trials), *cells))
+    return [
+        *lines,
+        "",
+        "A weight outside the fittest mask is set to 0. When the fittest mask changes from step to step, every weight is outside of one of",
+        "them soon: the net has lost its initial weights and goes on from 0. From 0: the same nets with initial weights of 0.",
+        "",
+    ]
 
 
 def _figure_3(results):
