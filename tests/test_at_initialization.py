@@ -98,6 +98,7 @@ def test_a_sweep_goes_on_and_reports(small, tmp_path, capsys):
     text = (tmp_path / "README.md").read_text(encoding="utf-8")
     for wanted in ("(chosen)", "| 6 | here |", "the combination is the best of the four", "Figure 3: accuracy", "| random from 0 | 2 |"):
         assert wanted in text
+    assert "Not run yet" not in text
     assert sorted(p.name for p in tmp_path.glob("*.png")) == ["figure2.png", "figure3.png", "table1.png"]
     run = json.loads(next(tmp_path.glob("figure2_autoencoder_mnist_random-p0.9*")).read_text(encoding="utf-8"))
     assert run["trials"][0]["sparsity"] >= 0.9 - 1e-6 and run["machine"]["threads"] == 1

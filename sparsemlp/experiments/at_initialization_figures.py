@@ -66,7 +66,7 @@ def _table_1(results):
         figure.axes[1].errorbar(shifted, [m for m, _ in PAPER[name]], [s for _, s in PAPER[name]], **style)
     for axes, title in zip(figure.axes, ("here", "the paper"), strict=True):
         axes.set(xscale="log", xlabel="steps", ylabel="test accuracy, %", title=title, ylim=(0, 100))
-        axes.grid(alpha=0.3), axes.legend(fontsize="small")
+        _finish(axes)
     return figure
 
 
@@ -86,7 +86,7 @@ def _figure_3(results):
             style = {"color": f"C{k}", "linestyle": dash, "marker": ".", "capsize": 2, "label": arm.replace(" p", ", p = ")}
             axes.errorbar(sizes, [m for m, _ in found], [s for _, s in found], **style)
         axes.set(xscale="log", xlabel="training images", ylabel="test accuracy, %", title=dataset)
-        axes.grid(alpha=0.3), axes.legend(fontsize="small")
+        _finish(axes)
     return figure
 
 
@@ -101,6 +101,7 @@ def _figure_2(results):
     places = [(net, dataset) for net in nets for dataset in DATASETS]
     for axes, (net, dataset) in zip(figure.axes, places, strict=True):
         own = [r for r in runs if (r["net"], r["dataset"]) == (net, dataset)]
+        axes.set_title(f"{net}, {dataset}" + ("" if own else ": not run"))
         for k, method in enumerate(("random", "k-starts", "dissipating", "combination")):
             points = sorted((statistics.mean(t["sparsity"] for t in r["trials"]), *_stats(r)) for r in own if r["arm"].startswith(method))
             if points:
@@ -111,6 +112,13 @@ def _figure_2(results):
             if r["arm"] == "dense":
                 axes.axhline(_stats(r)[0], color="black", linestyle=":", label="dense")
         coder = net == "autoencoder"
-        axes.set(xlabel="sparsity, %", ylabel="1,000 × squared error" if coder else "test accuracy, %", title=f"{net}, {dataset}")
-        axes.grid(alpha=0.3), axes.legend(fontsize="small")
+        axes.set(xlabel="sparsity, %", ylabel="1,000 × squared error" if coder else "test accuracy, %")
+        _finish(axes)
     return figure
+
+
+def _finish(axes):
+    """Grid, and a legend where something is drawn."""
+    axes.grid(alpha=0.3)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(fontsize="small")

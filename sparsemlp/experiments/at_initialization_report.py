@@ -4,7 +4,21 @@ import pathlib
 import statistics
 
 from ..callbacks import write_text
-from .at_initialization import BATCH, DATASETS, IMAGES, NETS, PAPER, SCAN, STEPS, chosen_pair, means
+from .at_initialization import (
+    BATCH,
+    DATASETS,
+    IMAGES,
+    NETS,
+    PAPER,
+    SCAN,
+    STEPS,
+    chosen_pair,
+    figure2_settings,
+    figure3_settings,
+    fitness_settings,
+    means,
+    table_settings,
+)
 from .at_initialization_claims import claims
 from .at_initialization_figures import figures
 from .runs import load_runs
@@ -54,18 +68,31 @@ def _row(*cells):
 
 def _head(results):
     machines = sorted({f"{r['machine']['cpu']}, {r['machine']['threads']} thread(s)" for r in results})
-    trials, wall = sum(len(r["trials"]) for r in results), sum(r["wall_seconds"] for r in results)
+    trials = sum(len(r["trials"]) for r in results)
     return [
         "# Pruning at initialization, re-run",
         "",
         "Written by `python bench/papers/at_initialization.py --report`; do not edit. Each JSON file holds one setting with all its",
-        f"trials. {len(results)} settings, {trials} trained nets, {wall / 60:.0f} minutes in all. {'; '.join(machines)}.",
+        f"trials. {len(results)} settings, {trials} trained nets, on a machine that had other work. {'; '.join(machines)}.",
         "",
         "Test accuracy in per cent, mean ± standard deviation over the trials; p is the fraction of the connections removed. Pixels / 255,",
         "batches of 100, Adam. No epoch or step was chosen by the test set; the initial deviation and the learning rate of the net 784-10",
         "are those whose *dense* net comes closest to the paper's dense column.",
         "",
+        *_missing(results),
     ]
+
+
+def _missing(results):
+    """What the whole experiment has and this folder has not."""
+    there = {(r["part"], r["net"], r["dataset"], r["arm"], r["samples"]) for r in results}
+    groups = {}
+    for s in [*table_settings(0, 0), *figure2_settings(1), *figure3_settings(0, 0), *fitness_settings(0, 0)]:
+        group = groups.setdefault((s.part, s.net, s.dataset), [0, 0])
+        group[0] += (s.part, s.net, s.dataset, s.arm, s.samples) not in there
+        group[1] += 1
+    lines = [f"- {part}, {net} on {dataset}: {n} of {total} settings" for (part, net, dataset), (n, total) in groups.items() if n]
+    return ["**Not run yet:**", "", *lines, ""] if lines else []
 
 
 def _verdicts(results, pair):
@@ -153,8 +180,8 @@ def _zeros(results, pair):
     return [
         *lines,
         "",
-        "A weight outside the fittest mask is set to 0. When the fittest mask changes from step to step, every weight is outside of one of",
-        "them soon: the net has lost its initial weights and goes on from 0. From 0: the same nets with initial weights of 0.",
+        "A weight outside the fittest mask is set to 0. When the fittest mask changes with the steps, what is outside of any has lost",
+        "its initial value and goes on from 0. Rows from 0: the same nets with initial weights of 0, and no choice among masks.",
         "",
     ]
 
