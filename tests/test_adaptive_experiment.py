@@ -17,7 +17,16 @@ def small(monkeypatch):
     """The embedded digits, few epochs and rounds, in place of the paper's."""
     X, y, X_test, y_test = sm.datasets.load("digits")
     monkeypatch.setattr(experiment.datasets, "load", lambda name: (X, y, X_test, y_test))
-    settings = {"image": (8, 8), "side": 5, "hidden": (16, 12, 8), "train_epochs": 4, "retrain_epochs": 1, "max_rounds": 2, "lr": 0.01}
+    settings = {
+        "image": (8, 8),
+        "side": 5,
+        "hidden": (16, 12, 8),
+        "train_epochs": 4,
+        "retrain_epochs": 1,
+        "inserted_epochs": 2,
+        "max_rounds": 2,
+        "lr": 0.01,
+    }
     for name, value in {**settings, "batch_size": 50, "small_drop": 0.1, "large_drop": 0.3}.items():
         monkeypatch.setitem(experiment.SETTINGS, name, value)
     monkeypatch.setitem(experiment.ARMS, "auxiliary-20", experiment.Arm(auxiliary=6))

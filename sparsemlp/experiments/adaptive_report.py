@@ -48,7 +48,8 @@ def _head(groups):
         f"**Scale.** {n_folds} of the paper's 10 folds in each arm (the fold's number is the seed); {len(runs)} runs, "
         f"{sum(r['wall_seconds'] for r in runs) / 60:.0f} minutes in all. MNIST's 60,000 training images, averaged over areas to 10 × 10 "
         f"pixels, net {_net()}, {SETTINGS['activation']} units, Adam {SETTINGS['lr']:g}, batch {SETTINGS['batch_size']}, "
-        f"{SETTINGS['train_epochs']} epochs, then {SETTINGS['retrain_epochs']} epochs after each pruning, at most {SETTINGS['max_rounds']} "
+        f"{SETTINGS['train_epochs']} epochs, then {SETTINGS['retrain_epochs']} epochs after each pruning "
+        f"and {SETTINGS['inserted_epochs']} after the insertion of a layer, at most {SETTINGS['max_rounds']} "
         "rounds. The paper does not give units, optimizer or epochs. Of each fold a tenth is the test set; a tenth of the rest decides "
         "(base accuracy, trial prunings, when to stop) and is not trained on.",
         f"{machines(runs)}; commit {', '.join(commits)}.",
