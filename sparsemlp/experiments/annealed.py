@@ -7,6 +7,7 @@ the paper's settings of the algorithm and its 20 epochs. The paper names no opti
 """
 
 import copy
+import time
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -156,19 +157,22 @@ def policy(setting):
     return ARMS[setting.arm]
 
 
-def train(setting, data):
+def train(setting, data, checkpoint=None):
     """One run.
 
     Parameters
     ----------
     setting : Setting
     data : what `load_data` returns
+    checkpoint : path, optional
+        Not used: a run takes a minute, and one that was interrupted starts again.
 
     Returns
     -------
     dict
         Settings, machine, counts, accuracies of the last epoch and of the one with the best held-out accuracy, and lists by epoch.
     """
+    start = time.perf_counter()
     training, held_out, test = data
     input_dropout = DROPOUT if setting.arm == "dropout" else 0.0
     net = MLP(SIZES, topology=Dense(), input_dropout=input_dropout, seed=setting.seed)
@@ -201,6 +205,7 @@ def train(setting, data):
         "chosen_epoch": chosen,
         "test_accuracy_chosen": seen.before[chosen],
         "test_accuracy_last": seen.before[-1],
+        "wall_seconds": round(time.perf_counter() - start, 2),
         "by_epoch": {name: [_rounded(v) for v in values] for name, values in by_epoch.items()},
     }
 

@@ -69,6 +69,35 @@ def interval(values):
     return mean - half, mean + half
 
 
+def side(values):
+    """Of differences: "above" or "below" if the 95 % interval of their mean leaves out 0, "not told apart"; "open" of fewer than three.
+
+    Examples
+    --------
+    >>> side([1.0, 1.2, 1.1]), side([1.0, -1.2, 0.1]), side([1.0, 1.1])
+    ('above', 'not told apart', 'open')
+    """
+    if len(values) < ENOUGH:
+        return "open"
+    low, high = interval(values)
+    return "above" if low > 0 else "below" if high < 0 else "not told apart"
+
+
+def in_points(values):
+    """Fractions as text in points: the mean with its 95 % interval, or, of fewer than three, with each.
+
+    Examples
+    --------
+    >>> in_points([0.010, 0.012, 0.011]), in_points([0.01, -0.01])
+    ('+1.10 (+0.85 … +1.35, 3 seeds)', '+0.00 (+1.00, -1.00)')
+    """
+    mean = f"{100 * statistics.mean(values):+.2f}"
+    if len(values) < ENOUGH:
+        return f"{mean} (1 seed)" if len(values) == 1 else f"{mean} ({', '.join(f'{100 * v:+.2f}' for v in values)})"
+    low, high = interval(values)
+    return f"{mean} ({100 * low:+.2f} … {100 * high:+.2f}, {n_seeds(len(values))})"
+
+
 def n_seeds(n):
     """ "1 seed", "2 seeds"."""
     return f"{n} seed{'s' * (n > 1)}"

@@ -8,6 +8,7 @@ two hidden layers.
 """
 
 import pathlib
+import time
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -201,7 +202,7 @@ def parent(setting, work, data):
     return load(path)
 
 
-def train(setting, work, data):
+def train(setting, work, data, checkpoint=None):
     """One run.
 
     Parameters
@@ -210,6 +211,8 @@ def train(setting, work, data):
     work : path
         Folder where trained nets that other runs start from are kept.
     data : what `load_data` returns
+    checkpoint : path, optional
+        Not used: a run takes seconds, and one that was interrupted starts again.
 
     Returns
     -------
@@ -217,14 +220,16 @@ def train(setting, work, data):
         Settings, machine, counts, accuracies of the last epoch, and lists by epoch. Seconds are those of the training steps and
         topology changes between epochs, without evaluation.
     """
+    start = time.perf_counter()
     if setting.arm == "one-time":
-        return _prune_once(setting, work, data)
+        return {**_prune_once(setting, work, data), "wall_seconds": round(time.perf_counter() - start, 2)}
     training, held_out, test = data
     net = network(setting, work, data)
     watch = Watch(*test)
     trainer = Trainer(net, optimizer=SGD(lr=setting.lr, momentum=MOMENTUM), policy=policy(setting), callbacks=[watch])
     try:
-        trainer.fit(*training, epochs=setting.epochs, batch_size=BATCH, validation_data=held_out)
+        with np.errstate(over="ignore", invalid="ignore"):
+            trainer.fit(*training, epochs=setting.epochs, batch_size=BATCH, validation_data=held_out)
         diverged = None
     except NonFiniteError as error:
         diverged = str(error)
@@ -238,6 +243,7 @@ def train(setting, work, data):
     by_epoch |= {name: history[entry] for name, entry in names.items()}
     last = CHANCE if diverged else watch.accuracies[-1]
     result = {**_head(setting, net), "diverged": diverged, "test_accuracy_last": last}
+    result["wall_seconds"] = round(time.perf_counter() - start, 2)
     return {**result, "by_epoch": {name: [_rounded(v) for v in values] for name, values in by_epoch.items()}}
 
 

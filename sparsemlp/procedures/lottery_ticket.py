@@ -9,8 +9,8 @@ from ..layers import Linear
 from ..network import Network
 from ..policies.ranking import check_layers
 from ..randomness import stream
+from ..surgery import places_of, redrawn, with_values
 from ..training import Trainer
-from ..weights import DenseWeights, SparseWeights
 from .stages import Outcome, Stages
 from .train_prune_retrain import prune, require_static
 
@@ -34,7 +34,7 @@ def restart(found, initial=None, *, seed=None, draw=0):
     Returns
     -------
     Network
-        Layers without connections left out stay dense, all others are sparse. No optimizer state, no classes.
+        Each layer is stored as in `found`, dense or sparse. No optimizer state, no classes.
 
     Raises
     ------
@@ -67,7 +67,10 @@ def restart(found, initial=None, *, seed=None, draw=0):
     layers = []
     for k, layer in enumerate(found.layers):
         source = None if initial is None else initial.layers[k]
-        weights = _weights(layer, source, k, stream(seed, "procedure", draw, k))
+        if source is None:
+            weights = redrawn(layer, stream(seed, "procedure", draw, k))
+        else:
+            weights = with_values(layer.weights, _values_at(source.weights, places_of(layer.weights), k))
         bias = np.zeros_like(layer.bias) if source is None else source.bias.astype(layer.bias.dtype)
         new = Linear(weights, bias, layer.activation, layer.slope, layer.dropout)
         new.initializer = getattr(layer, "initializer", None)
@@ -75,44 +78,18 @@ def restart(found, initial=None, *, seed=None, draw=0):
     return Network(layers, found.output, found.input_dropout.dropout, seed)
 
 
-def _weights(layer, source, k, rng):
-    """Sparse weights on the layer's connections, or dense ones if it has all."""
-    weights = layer.weights
-    n_in, n_out = weights.shape
-    n = weights.n_connections
-    full = weights.is_dense and n == n_in * n_out
-    if full:
-        indptr, indices = None, None
-    else:
-        csr = weights.csr
-        indptr, indices = csr.indptr.copy(), csr.indices.copy()
-    if source is None:
-        data = layer.initializer.sample(rng, n, n_in, n_out, n, weights.dtype)
-    else:
-        data = _values_at(source.weights, indptr, indices, k).astype(weights.dtype)
-    return DenseWeights(data.reshape(n_in, n_out)) if full else SparseWeights((n_in, n_out), indptr, indices, data)
-
-
-def _values_at(weights, indptr, indices, k):
-    """Values of `weights` at the connections of a CSR structure (None: all of them)."""
-    n_in, n_out = weights.shape
-    if indptr is None:
-        positions = np.arange(n_in * n_out, dtype=np.int64)
-    else:
-        positions = np.repeat(np.arange(n_in, dtype=np.int64), np.diff(indptr)) * n_out + indices
-    if weights.is_dense and weights.n_connections == n_in * n_out:
-        return weights.data[positions]
-    csr = weights.csr
-    stored = np.repeat(np.arange(n_in, dtype=np.int64), np.diff(csr.indptr)) * n_out + csr.indices
-    at = np.searchsorted(stored, positions)
-    missing = (at == stored.size) | (stored[np.minimum(at, stored.size - 1)] != positions) if stored.size else np.ones(len(at), bool)
+def _values_at(weights, places, k):
+    """Values of layer k's `weights` at these flat places, or ValueError if a connection is missing."""
+    stored = places_of(weights)
+    at = np.searchsorted(stored, places)
+    missing = np.ones(len(at), bool) if not stored.size else stored[np.minimum(at, stored.size - 1)] != places
     if missing.any():
-        i, j = divmod(int(positions[np.flatnonzero(missing)[0]]), n_out)
+        i, j = divmod(int(places[np.flatnonzero(missing)[0]]), weights.shape[1])
         raise ValueError(
-            f"initial must have every connection of the found net; layer {k} lacks {np.count_nonzero(missing)} of {positions.size}, the "
+            f"initial must have every connection of the found net; layer {k} lacks {np.count_nonzero(missing)} of {places.size}, the "
             f"first from input {i} to output {j}. A topology that grew connections has no original weights for them: leave initial out."
         )
-    return csr.data[at]
+    return weights.data[places if weights.is_dense else at]
 
 
 @dataclass(frozen=True)
