@@ -153,8 +153,8 @@ class Watch(Callback):
 
 
 def topology(setting):
-    """(sizes, topology) of a net that is sparse from the start."""
-    if setting.arm == "dense":
+    """(sizes, topology) that a net starts from."""
+    if setting.arm in ("dense", "iterative", "prune-retrain"):
         return ([784, *SMALL_DENSE, 10] if setting.part == "connections" else SIZES), Dense()
     if setting.arm == "expander":
         hidden = RandomExpander(density=1 - setting.sparsity)
