@@ -130,13 +130,13 @@ def test_every_public_name_has_a_docstring():
 
 def test_importing_is_fast_and_compiles_nothing(tmp_path):
     code = (
-        "import sys, time; t = time.perf_counter(); import sparsemlp; t = time.perf_counter() - t; "
+        "import sys, time; t = time.process_time(); import sparsemlp; t = time.process_time() - t; "
         "loaded = [m for m in sys.modules if m.startswith(('sparsemlp.kernels.', 'llvmlite', 'matplotlib', 'tqdm', 'pooch', 'sklearn'))]; "
         "print(t, loaded)"
     )
     environment = {**os.environ, "PYTHONPATH": str(pathlib.Path(sparsemlp.__file__).parents[1])}
     times = []
-    while len(times) < 3 or (min(times) >= 1.0 and len(times) < 10):  # other programs may hold the CPUs for a while
+    while len(times) < 3:  # CPU seconds: other programs may hold the CPUs for a while
         done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
         seconds, loaded = done.stdout.split(maxsplit=1)
         assert loaded.strip() == "[]"

@@ -11,11 +11,11 @@ from .energy import energy_report
 from .memory import PURPOSES, memory_report
 
 STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #1b1f24; max-width: 1080px; margin: 2em auto; padding: 0 1em }
+body { font: 15px/1.5 system-ui, sans-serif; color: #1b1f24; max-width: 1200px; margin: 2em auto; padding: 0 1em }
 h1 { font-size: 1.6em; margin-bottom: 0.2em } h2 { font-size: 1.25em; border-bottom: 1px solid #d5d9de; margin-top: 2em }
 h3 { font-size: 1em; margin-bottom: 0.3em } p { max-width: 75ch } .note { color: #57606a } .warn { color: #9a3412 }
 .wide { overflow-x: auto } table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 0.5em 0 }
-th, td { padding: 0.2em 0.7em; text-align: right; border-bottom: 1px solid #e6e9ed; white-space: nowrap }
+th, td { padding: 0.2em 0.6em; text-align: right; border-bottom: 1px solid #e6e9ed; white-space: nowrap }
 th:first-child, td:first-child { text-align: left } thead th { border-bottom: 2px solid #9aa4af; vertical-align: bottom }
 thead th { white-space: normal }
 td.text { text-align: left; white-space: normal } svg { max-width: 100%; height: auto } img { image-rendering: pixelated }
@@ -130,7 +130,7 @@ def summary(runs):
         row("the same net for prediction", kib("bytes_prediction")),
         row("a dense net of these widths for prediction", kib("bytes_dense_prediction")),
         row("file", kib("bytes_file")),
-        row("multiplications of one inference, float32", lambda n: f"{n['nanojoules']:,.4g} nJ"),
+        row("multiplications of one inference, float32", lambda n: f"{text(n['nanojoules'])} nJ"),
         row("every unit on a path from input to output", lambda n: "yes" if n["connected"] else "no"),
     ]
     note = "Seconds per epoch: steps and topology change, the median, without the first epoch if there are others. Energy: of the"

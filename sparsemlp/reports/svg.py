@@ -98,7 +98,7 @@ def over_time(run, salt):
 
 def degrees(layers, salt):
     """Histograms of the connections of each layer's input and output units; `layers` : [(int[n_in], int[n_out])]."""
-    figure, axes = _axes(len(layers), 2.2)
+    figure, axes = _axes(len(layers), 2.4)
     for k, (inputs, outputs) in enumerate(layers):
         top = max(int(inputs.max()), int(outputs.max()))
         bins = np.arange(top + 2) - 0.5 if top < 40 else 40
