@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from . import checks
-from .schedules import as_schedule
 
 # rules of kernels/update.py, by name, so that importing this module compiles nothing
 RULES = {"gradient": 0, "sgd": 1, "momentum": 2, "adam": 3, "rmsprop": 4}
@@ -29,10 +28,6 @@ class Optimizer:
 
     rule: int  # of kernels/update.py
     n_state: int  # rows of state beside the values
-
-    def lr_at(self, epoch, n_epochs):
-        """The learning rate at a (fractional) epoch."""
-        return as_schedule(self.lr)(epoch, n_epochs)
 
     def hyper(self, lr, step):
         """The nine numbers of kernels/update.py for step 1, 2, ... of the run, for connections."""
