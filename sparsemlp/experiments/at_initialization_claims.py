@@ -39,7 +39,7 @@ def claims(results, pair):
     if whole:
         rows.append(_best_p(whole))
     if part(results, "figure2"):
-        rows += [_combination(part(results, "figure2")), _falls(part(results, "figure2"))]
+        rows += [_hidden_layers(part(results, "figure2")), _combination(part(results, "figure2")), _falls(part(results, "figure2"))]
     return rows
 
 
@@ -138,6 +138,24 @@ def _curves(runs):
         point = statistics.mean(t["sparsity"] for t in r["trials"]), sign * statistics.mean(t["performance"][-1] for t in r["trials"])
         curves.setdefault(r["arm"].split()[0], []).append(point)
     return {name: sorted(points) for name, points in curves.items()}
+
+
+def _hidden_layers(runs):
+    """K-starts against one random mask of the same p, in nets with hidden layers."""
+    texts, signs = [], []
+    for net in NETS:
+        for dataset in DATASETS:
+            own = {r["arm"]: r for r in runs if (r["net"], r["dataset"]) == (net, dataset)}
+            pairs = [(arm.split(" p")[1], own[arm], own.get(f"random p{arm.split(' p')[1]}")) for arm in own if arm.startswith("k-starts")]
+            found = {p: difference(a, b) for p, a, b in sorted(pairs, key=lambda pair: pair[0]) if b is not None}
+            if found:
+                better = -1 if net == "autoencoder" else 1
+                signs += [better * clear(pair) for pair in found.values()]
+                unit = "1,000 × squared error" if net == "autoencoder" else "points"
+                cells = ", ".join(f"{m:+.2f} ± {e:.2f} at p = {p}" for p, (m, e) in found.items())
+                texts.append(f"{net}, {dataset}: {cells} {unit}")
+    verdict = f"clearly better in {signs.count(1)}, clearly worse in {signs.count(-1)} of {len(signs)} comparisons"
+    return "K-starts is better than one random mask, nets with hidden layers", f"K-starts − random: {'; '.join(texts)}", verdict
 
 
 def _combination(runs):

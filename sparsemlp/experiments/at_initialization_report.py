@@ -211,10 +211,9 @@ def _figure_2(results):
             unit = "1,000 × squared error" if net == "autoencoder" else "accuracy"
             epochs = runs[0]["steps"][0] * BATCH // IMAGES
             lines += [f"## Figure 2: {net} on {dataset}, {epochs} epochs, {len(runs[0]['trials'])} trials", ""]
-            lines += [_row("method", "sparsity, %", unit, "s, first epoch", "s, later epochs"), _row("---", *["---:"] * 4)]
+            lines += [_row("method", "sparsity, %", unit), _row("---", "---:", "---:")]
             for r in sorted(runs, key=lambda r: (r["arm"].split()[0], statistics.mean(t["sparsity"] for t in r["trials"]))):
                 sparsity = plus_minus([100 * t["sparsity"] for t in r["trials"]])
-                first, later = (f"{statistics.median(t['seconds'][k] for t in r['trials']):.2f}" for k in (0, 1))
-                lines.append(_row(r["arm"], sparsity, cell(r), first, later))
+                lines.append(_row(r["arm"], sparsity, cell(r)))
             lines.append("")
     return lines
