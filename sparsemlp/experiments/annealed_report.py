@@ -183,7 +183,7 @@ def _figures(folder, groups):
         lines += [
             f"![{title}]({file})",
             "",
-            "At each epoch's end, the change that it ends with included. Lines: mean over the seeds; bands: smallest to largest.",
+            "Lines: mean over the seeds; bands: smallest to largest. The pruned arms have the same number of non-zero weights.",
             "",
         ]
     return lines
@@ -192,25 +192,24 @@ def _figures(folder, groups):
 def _draw(own, path, title):
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(14, 4.6), layout="constrained")
-    panels = figure.subplots(1, 3)
+    figure = Figure(figsize=(13, 8.5), layout="constrained")
+    panels = figure.subplots(2, 2).ravel()
     wanted = (
-        ("test_accuracy", "test accuracy, %", (70, None)),
-        ("nonzero", "non-zero weights of the pruned layer, %", (0, None)),
-        ("held_out_loss", "held-out loss", (None, None)),
+        ("test_accuracy_before_change", "test accuracy before the epoch's change, %", 100),
+        ("test_accuracy", "test accuracy right after the epoch's change, %", 100),
+        ("nonzero", "non-zero weights of the pruned layer after it, %", 100),
+        ("held_out_loss", "held-out loss before the change", 1),
     )
-    for axes, (name, label, limits) in zip(panels, wanted, strict=True):
-        scale = 1 if name == "held_out_loss" else 100
-        lowest = []
+    for axes, (name, label, scale) in zip(panels, wanted, strict=True):
         for arm, group in own.items():
             columns = list(zip(*(run["by_epoch"][name] for run in group), strict=True))
             at, color = range(1, len(columns) + 1), COLOURS[arm]
-            axes.plot(at, [scale * statistics.mean(c) for c in columns], color=color, label=arm)
-            axes.fill_between(at, [scale * min(c) for c in columns], [scale * max(c) for c in columns], color=color, alpha=0.2, linewidth=0)
-            lowest.append(scale * min(min(c) for c in columns))
-        low = limits[0] if name != "test_accuracy" else max(limits[0], min(lowest) - 0.5)
-        axes.set_ylim(bottom=low)
+            line = "--" if arm == "smallest" else "-"
+            axes.plot(at, [scale * statistics.mean(c) for c in columns], line, color=color, label=arm)
+            low, high = ([scale * bound(c) for c in columns] for bound in (min, max))
+            axes.fill_between(at, low, high, color=color, alpha=0.2, linewidth=0)
         axes.set_xlabel("epoch"), axes.set_ylabel(label), axes.grid(alpha=0.3)
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.legend(fontsize="small")
     figure.suptitle(title)
     figure.savefig(path, dpi=80, metadata={"Software": None})

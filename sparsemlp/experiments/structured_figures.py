@@ -71,8 +71,8 @@ def _by_sparsity(figure, groups):
             axes.axhline(statistics.mean(dense), color="grey", linewidth=1, label="dense LeNet-300-100")
         axes.set_title(title, fontsize="medium")
         axes.set_xlabel("sparsity of the hidden layers, %"), axes.set_ylabel("test accuracy, %")
-        low = axes.get_ylim()[0]
-        axes.set_ylim(bottom=max(low, 85))
+        low, high = axes.get_ylim()
+        axes.set_ylim(max(low, 85), min(high, 99))
         axes.grid(alpha=0.3)
         axes.legend(fontsize="small", loc="lower left")
     return any_drawn
@@ -105,6 +105,7 @@ def _over_time(figure, groups):
     thresholds.legend(fontsize="small"), accuracies.legend(fontsize="small")
     for axes in (thresholds, sparsities, accuracies):
         axes.set_xlabel("epoch"), axes.grid(alpha=0.3)
+        axes.xaxis.get_major_locator().set_params(integer=True)
     return True
 
 
@@ -126,5 +127,6 @@ def _retraining(figure, groups):
                         axes.plot(range(1, len(values) + 1), values, style, color=f"C{c}", label=label, linewidth=1)
             axes.set_title(f"{source}, {100 * s:g} %", fontsize="medium")
             axes.set_xlabel("epoch"), axes.set_ylabel("test accuracy, %"), axes.grid(alpha=0.3)
+            axes.xaxis.get_major_locator().set_params(integer=True)
             axes.legend(fontsize="small", loc="lower right")
     return True
