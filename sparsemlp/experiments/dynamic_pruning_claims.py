@@ -87,13 +87,16 @@ def _exd_time(evidence):
             f"whole epochs differ by {statistics.median(saved):+.1f} % (median of {len(saved)} rounds; 95 % interval of the mean "
             f"{low:+.1f} … {high:+.1f})"
         )
+    for net in (net for net in evidence.nets if net not in evidence.times):
+        for run in (r for r in evidence.of(net) if r["arm"] == "set"):
+            change, steps = (statistics.median(run["by_epoch"][name][1:]) for name in ("evolution_seconds", "seconds"))
+            shares.append(100 * change / (change + steps))
+            measured.append(f"{net}, in a run on a busy machine: a change takes {1000 * change:.1f} ms, {shares[-1]:.2f} % of an epoch")
+            break
     if not shares:
         return measured, "Open: not timed"
     if max(shares) < 8:
-        return (
-            measured,
-            f"**Does not hold here**: all changes together take at most {max(shares):.2f} % of SET's time: no ζ can save 8",
-        )
+        return measured, f"**Does not hold here**: changes take at most {max(shares):.2f} % of SET's time, so no ζ can save 8 %"
     return measured, "**Holds**" if all(0 < low <= 13 and high >= 8 for low, high in ends) else "**Not told apart**"
 
 

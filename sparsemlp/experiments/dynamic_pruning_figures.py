@@ -106,9 +106,9 @@ def _legend(figure):
 
 
 def _bottom(own):
-    """Where the axis of accuracies begins: below what all arms have passed by their second epoch."""
-    seconds = [run["by_epoch"]["test_accuracy"][min(1, epochs - 1)] for (_, epochs), group in own.items() for run in group]
-    return 100 * min(seconds) - 0.5
+    """Where the axis of accuracies begins: below what all arms have in their second epoch and in their last."""
+    curves = [run["by_epoch"]["test_accuracy"] for group in own.values() for run in group]
+    return 100 * min(min(curve[min(1, len(curve) - 1)], curve[-1]) for curve in curves) - 0.5
 
 
 def _training_time(figure, timed):
