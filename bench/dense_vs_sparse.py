@@ -11,7 +11,7 @@ sparse ones, with momentum and Adam.
 
 from functools import partial
 
-from common import BUILDS, each_part, job, options, run
+from common import BUILDS, PATIENT, each_part, job, options, run
 
 from sparsemlp.benchmark import record
 from sparsemlp.benchmark.problem import NETS, Problem
@@ -21,7 +21,7 @@ DENSITIES = 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1.0
 SPARSE_PEERS_TO = 0.2  # density: far beyond where they lose to dense
 WIDTHS, OPTIMIZERS, BATCHES = (1024, 4096), ("momentum", "adam"), (128, 32)
 DENSE_SYSTEMS = "torch dense", "torch dense, tuned", "numpy dense"
-NOT_DENSE = {"sparsemlp", "torch masked dense", "torch.sparse_csr", "MKL sparse + numba dW", "SciPy CSR + numba dW"}
+NOT_DENSE = {"sparsemlp", PATIENT, "torch masked dense", "torch.sparse_csr", "MKL sparse + numba dW", "SciPy CSR + numba dW"}
 
 
 def net(args, name, batch):
