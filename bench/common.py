@@ -17,7 +17,7 @@ from sparsemlp import get_num_threads  # noqa: E402
 from sparsemlp.benchmark import record  # noqa: E402
 from sparsemlp.benchmark.systems import OWN  # noqa: E402
 from sparsemlp.benchmark.turns import Job, measure  # noqa: E402
-from sparsemlp.benchmark.workers import BOUNDS  # noqa: E402
+from sparsemlp.benchmark.workers import BOUNDS, OVERRIDES  # noqa: E402
 
 RESULTS = HERE / "results" / "speed"
 PATIENT = "sparsemlp, GOMP_SPINCOUNT=30000"  # OpenMP's idle threads wait about ten times as long before they sleep
@@ -43,8 +43,9 @@ def options(description, name, **more):
 def bound_threads(n):
     """Start this script again with the threads of every library bounded: they read their environment when they are loaded."""
     bounds = dict.fromkeys(BOUNDS, str(n))
-    if any(os.environ.get(name) != value for name, value in bounds.items()):
-        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **bounds})
+    if any(os.environ.get(name) != value for name, value in bounds.items()) or any(name in os.environ for name in OVERRIDES):
+        kept = {name: value for name, value in os.environ.items() if name not in OVERRIDES}
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**kept, **bounds})
 
 
 def job(system, problem, **more):

@@ -95,6 +95,12 @@ def test_workers_are_one_a_system_and_bounded(tmp_path):
     assert skipped["bad"] == "ZeroDivisionError: cannot" and "code 3: last words" in skipped["dead"]
 
 
+def test_workers_choose_their_kernels_themselves(monkeypatch):
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
+    found = workers.environment(3, {"EXTRA": "x"})
+    assert "OPENBLAS_CORETYPE" not in found and found["OMP_NUM_THREADS"] == "3" and found["EXTRA"] == "x"
+
+
 def test_jobs_of_one_process_share_its_environment():
     with pytest.raises(ValueError, match="worker processes"):
         turns.measure([turns.Job("x", "m:f", SMALL, env={"A": "1"})], threads=1, processes=False)

@@ -11,14 +11,19 @@ import tempfile
 from .problem import Problem
 
 BOUNDS = "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"
+OVERRIDES = (  # what makes a library take other kernels than the best that this CPU has
+    "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "NVPL_BLAS_DEBUG_CPU_TYPE", "MKL_ENABLE_INSTRUCTIONS", "MKL_DEBUG_CPU_TYPE",
+    "MKL_CBWR", "ATEN_CPU_CAPABILITY", "NPY_DISABLE_CPU_FEATURES",
+)  # fmt: skip
 ROOT = pathlib.Path(__file__).parents[2]
 
 
 def environment(threads, extra=None, path=()):
-    """The environment of a worker with so many threads in every library."""
+    """The environment of a worker with so many threads in every library, each with the kernels that it chooses for this CPU."""
     folders = [*map(str, path), str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     bounds = dict.fromkeys(BOUNDS, str(threads))
-    return {**os.environ, **bounds, "PYTHONPATH": os.pathsep.join(folders), **(extra or {})}
+    found = {name: value for name, value in os.environ.items() if name not in OVERRIDES}
+    return {**found, **bounds, "PYTHONPATH": os.pathsep.join(folders), **(extra or {})}
 
 
 class Worker:
