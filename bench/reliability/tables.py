@@ -115,6 +115,32 @@ def denormals(found):
     return f"## Denormal numbers\n\nLimit: {found['limit']} times the time of ordinary numbers.\n\n{table(head, rows)}"
 
 
+def short_versions():
+    """What the short versions did on the code as it was later, in one table."""
+    rows = []
+    for name in NAMES:
+        path = RESULTS / "short" / f"{name}.json"
+        if path.exists():
+            found = json.loads(path.read_text(encoding="utf-8"))
+            rows.append((name, EXTENT[name](found), len(found["failures"]), found["commit"], found["seconds"]))
+    text = "A few cases each, drawn from all policies of that commit: `--quick --json bench/results/reliability/short/NAME.json`."
+    return (
+        ["## The short versions on later code", text, table(("script", "what it did", "failures", "commit", "seconds"), rows)]
+        if rows
+        else []
+    )
+
+
+EXTENT = {
+    "kills": lambda r: f"{r['kills']} kills, {r['outcomes'].get('same bits', 0)} of {r['runs']} resumed to the same bits",
+    "interrupts": lambda r: f"{r['interrupts']} interrupts in {r['tries']} trainings",
+    "mutations": lambda r: f"{r['files']['cases']} files, {r['matrices']['cases']} matrices",
+    "concurrency": lambda r: f"{len(r['rows'])} situations on {', '.join(sorted({row['layer'] for row in r['rows']}))}",
+    "soak": lambda r: f"{r['runs']} trainings, {r['steps']} steps, {r['changes']} topology changes",
+    "denormals": lambda r: f"{len(r['rows'])} cases",
+}
+
+
 def main():
     parts = [
         "# Reliability: what was tried, and what came of it",
@@ -126,6 +152,7 @@ def main():
         if path.exists():
             found = json.loads(path.read_text(encoding="utf-8"))
             parts += [globals()[name](found), source(name, found)]
+    parts += short_versions()
     (HERE / "README.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 

@@ -1,0 +1,90 @@
+"""An interrupt leaves no thread that still writes, no mask undone, and the engine free."""
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+import sparsemlp as sm
+from sparsemlp import step, threads
+from sparsemlp.topology.change import Change
+
+
+@pytest.fixture
+def problem():
+    rng = np.random.default_rng(0)
+    return rng.standard_normal((60, 6)).astype(np.float32), rng.integers(0, 2, 60)
+
+
+def test_pieces_end_before_an_interrupt_goes_on(monkeypatch):
+    """Ctrl-C reaches the thread that waits; the others must have stopped writing when it leaves."""
+    monkeypatch.setattr(threads, "get_num_threads", lambda: 3)
+    monkeypatch.setattr(threads, "PIECE", 1)
+    running = []
+
+    def work(start, stop):
+        running.append(start)
+        if start == 0:
+            raise KeyboardInterrupt
+        time.sleep(0.05)
+        running.remove(start)
+
+    with pytest.raises(KeyboardInterrupt):
+        threads.in_pieces(work, 9)
+    assert running == [0]
+
+
+@dataclass(frozen=True)
+class DropFirst(sm.Policy):
+    """Removes one connection of each layer and asks for gradients ever after."""
+
+    needs: ClassVar[frozenset] = frozenset({"gradient"})
+
+    def at_start(self, views, rngs):
+        return [Change(drop=[0]) for _ in views]
+
+
+@pytest.mark.parametrize("optimizer", [sm.SGD(lr=0.1, momentum=0.9), sm.Adam(), sm.RMSprop()], ids=repr)
+def test_an_interrupt_between_update_and_mask(problem, monkeypatch, optimizer):
+    X, y = problem
+    net = sm.MLP([6, 9, 2], seed=0)
+    trainer = sm.Trainer(net, optimizer, policy=DropFirst(), dense_above=0.0)
+    trainer.fit(X, y, epochs=1)
+    update = step.in_pieces
+
+    def interrupted(*args):
+        update(*args)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(step, "in_pieces", interrupted)
+    trainer._plans.clear()  # prebuilt calls hold the true one
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(X, y, epochs=2, resume=True)
+    assert all(layer.weights.removed[0] for layer in net.layers)
+    net.check()
+    monkeypatch.undo()
+    trainer._plans.clear()
+    trainer.fit(X, y, epochs=2, resume=True)
+    net.check()
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, MemoryError])
+def test_the_engine_is_free_afterwards(problem, monkeypatch, error):
+    X, y = problem
+    trainer = sm.Trainer(sm.MLP([6, 9, 2], density=0.5, seed=0))
+
+    def fail(*args):
+        raise error
+
+    monkeypatch.setattr(trainer, "_forward", fail)
+    with pytest.raises(error):
+        trainer.fit(X, y, epochs=1)
+    monkeypatch.undo()
+    done = []
+    other = threading.Thread(target=lambda: done.append(len(trainer.fit(X, y, epochs=1))), daemon=True)
+    other.start()
+    other.join(60)
+    assert done == [1]
