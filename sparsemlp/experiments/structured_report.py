@@ -65,7 +65,8 @@ def _head(runs, timing):
     commits = sorted({str(r["machine"]["commit"])[:7] for r in runs})
     timed = "not measured yet"
     if timing:
-        timed = f"{timing['repeats']} repeats by turns, {timing['machine']['threads']} thread(s), the dense net by BLAS in the same engine"
+        threads = timing["machine"]["threads"]
+        timed = f"fastest of {timing['repeats']} repeats by turns, {threads} thread(s), the dense net by BLAS in the same engine"
     return [
         "# Pruning against structurally sparse nets, re-run",
         "",
@@ -75,7 +76,7 @@ def _head(runs, timing):
         "",
         "Accuracies are those of the test set in per cent after the last epoch, mean ± standard deviation over the seeds. The output",
         "layer is dense in all nets, sparsity is that of the two hidden layers, and connections count the output layer's too.",
-        "Speed-up: the dense net's median time over the structure's, of a training step of 100 images and of `predict` on 10,000:",
+        "Speed-up: the dense net's time over the structure's, of a training step of 100 images and of `predict` on 10,000:",
         f"{timed}.",
         "",
     ]
