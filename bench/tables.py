@@ -1,9 +1,13 @@
 """The tables of README.md, in Markdown, from the files in results/speed.
 
-python bench/tables.py
+python bench/tables.py              # print them
+python bench/tables.py --readme     # put them into README.md, between their markers
 """
 
-from common import RESULTS
+import re
+import sys
+
+from common import HERE, RESULTS
 
 from sparsemlp.benchmark import record
 from sparsemlp.benchmark.statistics import ratio
@@ -87,10 +91,17 @@ def memory(pieces):
 
 
 def main():
-    print("# Nets\n\n" + nets(record.load(RESULTS / "dense_vs_sparse.json")))
-    print("\n# Densities\n\n" + sweeps(record.load(RESULTS / "dense_vs_sparse.json")))
-    print("\n# Kernels\n\n" + kernels(record.load(RESULTS / "kernels.json")))
-    print("\n# Memory\n\n" + memory(record.load(RESULTS / "memory.json")))
+    speed = record.load(RESULTS / "dense_vs_sparse.json")
+    found = {"nets": nets(speed), "densities": sweeps(speed)}
+    found |= {"kernels": kernels(record.load(RESULTS / "kernels.json")), "memory": memory(record.load(RESULTS / "memory.json"))}
+    if "--readme" not in sys.argv:
+        print("\n\n".join(f"# {name}\n\n{text}" for name, text in found.items()))
+        return
+    path = HERE.parent / "README.md"
+    text = path.read_text(encoding="utf-8")
+    for name, new in found.items():
+        text = re.sub(f"(<!-- {name} -->\n).*?(\n<!-- end -->)", lambda m, new=new: m[1] + new + m[2], text, flags=re.DOTALL)
+    path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
