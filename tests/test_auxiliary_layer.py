@@ -110,7 +110,7 @@ def test_the_loop_inserts_retrains_and_prunes(tmp_path, init):
     X, X_valid = X / 16, X_valid / 16
     options = {"validation_data": (X_valid, y_valid), "batch_size": 50}
     trainer = sm.Trainer(sm.MLP([64, 24, 16, 10], activation="tanh", seed=0), optimizer=sm.Adam(lr=0.005))
-    again = sm.AdaptivePruneRetrain(0.6, retrain_epochs=2, max_rounds=2)
+    again = sm.AdaptivePruneRetrain(0.6, retrain_epochs=2, trial_drop=0.05, max_rounds=2)
     first = sm.AdaptivePruneRetrain(0.05, retrain_epochs=2, max_rounds=2, train_epochs=6).run(trainer, X, y, **options)
     counts = first.network.n_connections
     procedure = sm.AuxiliaryLayer(10, again, retrain_epochs=3, init=init)
