@@ -14,6 +14,7 @@ from .optimizers import SGD, Adam, AdamW, RMSprop
 from .policies import (
     FSA,
     SET,
+    SNIP,
     AnnealedPruning,
     Combined,
     DissipatingGradients,
@@ -22,6 +23,7 @@ from .policies import (
     OneTimePruning,
     Policy,
     RandomPruning,
+    RigL,
     Static,
     ThresholdPruning,
 )

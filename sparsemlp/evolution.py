@@ -3,6 +3,7 @@
 import numpy as np
 
 from . import checks
+from .growth import DenseGrowth, TiledGrowth
 from .policies.base import LayerView, Policy, Progress
 from .randomness import stream
 from .schedules import as_schedule
@@ -81,9 +82,15 @@ class Evolution:
                     self.accumulated[k] = np.zeros_like(gradient)
                 self.accumulated[k] += gradient
 
-    def view(self, k):
-        """Layer k as the policy may see it now."""
-        return LayerView.of(self.network.layers[k], k, **self.saved_of(k))
+    def view(self, k, plan=None):
+        """Layer k as the policy may see it now; right after a step, by the `plan` that made it, with growth gradients."""
+        layer, growth = self.network.layers[k], None
+        if plan is not None and "growth_gradient" in self.asked[k]:
+            if layer.weights.is_dense:
+                growth = DenseGrowth(self.gradients[k][0][0])
+            else:
+                growth = TiledGrowth(plan.context.w, plan.context.n_threads, plan.activations[k], plan.gradients[k])
+        return LayerView.of(layer, k, growth_gradient=growth, **self.saved_of(k))
 
     # ---- occasions ----
     def start(self):
@@ -126,14 +133,14 @@ class Evolution:
         """Ask about each layer after step `s` of the epoch, which `plan` made."""
         changed = False
         for k in range(len(self.network.layers)):
-            changed |= self.change(k, "on_step", progress, (progress.epoch, k, s + 1), record) is not None
+            changed |= self.change(k, "on_step", progress, (progress.epoch, k, s + 1), record, plan) is not None
         if changed:
             self._turn_sparse(progress, record)
 
-    def change(self, k, occasion, progress, counters, record):
+    def change(self, k, occasion, progress, counters, record, plan=None):
         """Ask the policy about layer k and apply what it answers."""
         decide = getattr(self.policy, occasion)
-        change, self.states[k] = decide(self.view(k), self.states[k], progress, self._stream(*counters))
+        change, self.states[k] = decide(self.view(k, plan), self.states[k], progress, self._stream(*counters))
         self._apply(k, change, record)
         return change
 

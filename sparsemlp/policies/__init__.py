@@ -9,13 +9,16 @@ from .iterative import IterativePruning
 from .k_starts import KStarts
 from .one_time import OneTimePruning
 from .random_pruning import RandomPruning
+from .rigl import RigL
 from .set import SET
+from .snip import SNIP
 from .static import Static
 from .threshold import ThresholdPruning
 
 __all__ = [
     "FSA",
     "SET",
+    "SNIP",
     "AnnealedPruning",
     "Combined",
     "DissipatingGradients",
@@ -26,6 +29,7 @@ __all__ = [
     "Policy",
     "Progress",
     "RandomPruning",
+    "RigL",
     "Static",
     "ThresholdPruning",
 ]

@@ -11,6 +11,7 @@ from ..topology.change import Change
 from ..topology.select import smallest_magnitude
 from .base import Policy
 from .ranking import largest_of
+from .state import Array, check_entries
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,10 @@ class AnnealedPruning(Policy):
         checks.choice("AnnealedPruning.target", self.target, ("largest", "smallest"))
         checks.fraction("AnnealedPruning.reentry", self.reentry, open_high=True)
 
+    def check_state(self, view, state):
+        if state is not None:
+            check_entries(self, view, state, masked=Array(np.uint8, (view.n_connections,), 0, 1))
+
     def between_epochs(self, view, state, progress, rng):
         if view.index != self.layer:
             return None, state
@@ -96,6 +101,8 @@ class AnnealedPruning(Policy):
         if not 1 <= i <= n:
             return None, state
         values = view.values
+        if not values.size:
+            return None, state
         masked = np.zeros(values.size, bool) if state is None else state["masked"].astype(bool)
         before = np.count_nonzero(masked)
         masked = self._mask(values, masked, i, n)

@@ -89,8 +89,11 @@ class Policy:
     def check_state(self, view, state):
         """Raise CheckpointError unless `state`, read from a file, is one that this policy may have of this layer.
 
-        Here: a policy that neither starts with a state nor overrides this has none, or what it made itself is trusted. Override
-        it where a wrong length, dtype or range could do harm.
+        A policy with a state says here what lengths, dtypes and ranges it must have: `check_entries` in `state.py` does. One that
+        overrides neither this nor `start` has no state.
         """
-        if state is not None and not isinstance(state, dict):
-            raise CheckpointError(f"the state of {type(self).__name__} of layer {view.index} must be a dict or None; got {state!r:.80}.")
+        if state is not None and type(self).start is Policy.start:
+            name = type(self).__name__
+            raise CheckpointError(
+                f"the state of {name} of layer {view.index} must be None; got {state!r:.80}. {name}.check_state may allow it."
+            )

@@ -7,6 +7,7 @@ from ..schedules import Annealed
 from ..topology.change import Change
 from .base import Policy
 from .ranking import check_layers, is_for, n_possible, smallest
+from .state import Number, check_entries
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,10 @@ class FSA(Policy):
 
     def start(self, view, rng):
         return {"done": False} if is_for(self.layers, view) else None
+
+    def check_state(self, view, state):
+        if state is not None:
+            check_entries(self, view, state, first_step=Number(int, -1), epoch=Number(int, -1), done=Number(bool))
 
     def on_step(self, view, state, progress, rng):
         if state is None or state["done"]:

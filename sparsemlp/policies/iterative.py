@@ -7,6 +7,7 @@ from ..schedules import CubicSparsity, as_schedule
 from ..topology.change import Change
 from .base import Policy
 from .ranking import check_layers, is_for, n_possible, smallest, threshold_of
+from .state import MAX, Number, check_entries
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,10 @@ class IterativePruning(Policy):
 
     def start(self, view, rng):
         return {"threshold": 0.0} if is_for(self.layers, view) else None
+
+    def check_state(self, view, state):
+        if state is not None:
+            check_entries(self, view, state, first_step=Number(int, -1), epoch=Number(int, -1), threshold=Number(float, 0, MAX))
 
     def on_step(self, view, state, progress, rng):
         if self.every is None or state is None:

@@ -6,6 +6,7 @@ from .. import checks
 from ..topology.change import Change
 from .base import Policy
 from .ranking import check_layers, is_for, n_possible, smallest, threshold_of
+from .state import MAX, Number, check_entries
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,10 @@ class OneTimePruning(Policy):
         checks.fraction("OneTimePruning.sparsity", self.sparsity, open_high=True)
         checks.integer("OneTimePruning.after", self.after, 1)
         object.__setattr__(self, "layers", check_layers("OneTimePruning.layers", self.layers))
+
+    def check_state(self, view, state):
+        if state is not None:
+            check_entries(self, view, state, threshold=Number(float, 0, MAX))
 
     def between_epochs(self, view, state, progress, rng):
         if progress.epoch + 1 != self.after or not is_for(self.layers, view):

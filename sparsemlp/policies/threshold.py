@@ -9,6 +9,7 @@ from ..schedules import as_schedule
 from ..topology.change import Change
 from .base import Policy
 from .ranking import check_layers, is_for
+from .state import MAX, Number, check_entries
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,10 @@ class ThresholdPruning(Policy):
         checks.instance("ThresholdPruning.relative", self.relative, bool, "True")
         object.__setattr__(self, "layers", check_layers("ThresholdPruning.layers", self.layers))
 
+    def check_state(self, view, state):
+        if state is not None:
+            check_entries(self, view, state, threshold=Number(float, 0, MAX))
+
     def between_epochs(self, view, state, progress, rng):
         if not is_for(self.layers, view):
             return None, state
@@ -61,6 +66,8 @@ class ThresholdPruning(Policy):
         value = as_schedule(self.threshold)(done, progress.n_epochs)
         threshold = checks.real(f"ThresholdPruning.threshold after epoch {done}", value, 0)
         values = view.values
+        if not values.size:
+            return None, state
         if self.relative:
             threshold *= float(np.std(values, dtype=np.float64))
         drop = np.flatnonzero(np.abs(values) < threshold)

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..topology.select import draw_empty, smallest_magnitude
+from .. import checks
+from ..topology.select import draw_empty, largest_magnitude, smallest_magnitude
 
 
 @dataclass(frozen=True)
@@ -162,6 +163,43 @@ class LayerView:
         places = self.positions
         indptr = np.searchsorted(places, np.arange(n_in + 1) * n_out).astype(np.int32)
         return draw_empty(self.shape, indptr, (places % n_out).astype(np.int32), np.searchsorted(places, drop), n, rng)
+
+    def steepest(self, n, drop=(), *, candidates=None, rng=None):
+        """Places of the n missing connections whose gradients are largest in magnitude.
+
+        Parameters
+        ----------
+        n : int
+        drop : int64, ascending
+            Positions in `data` whose places count as missing.
+        candidates : int, optional
+            Look only at so many missing places, drawn at random; at n if that is more. Default: at all.
+        rng : numpy.random.Generator, optional
+            For the candidates.
+
+        Returns
+        -------
+        int64[n]
+            Ascending flat places i * n_out + j, for `Change.grow`. Of equal gradients the first are taken.
+
+        Raises
+        ------
+        TypeError
+            The policy did not ask for "growth_gradient" in this step.
+        ValueError
+            So many places are not missing.
+        """
+        if self.growth_gradient is None:
+            raise TypeError(f"The growth_gradient of layer {self.index} must be asked for: by the policy's `needs`, and by `needs_at`.")
+        drop = np.asarray(drop, np.int64)
+        n_missing = self.shape[0] * self.shape[1] - self.n_connections + drop.size
+        n = checks.integer("n", n, 0, n_missing, fix=f"Layer {self.index} misses {n_missing} connections.")
+        if n == 0:
+            return np.zeros(0, np.int64)
+        if candidates is None:
+            return self.growth_gradient.largest(self, n, drop)
+        places = self.draw_empty(min(max(candidates, n), n_missing), rng, drop)
+        return places[largest_magnitude(self.growth_gradient.at(places), n)]
 
     def sample(self, n, rng, n_connections=None):
         """Draw values for n new connections by the layer's initializer.

@@ -31,6 +31,29 @@ def smallest_magnitude(values, k):
     return _smallest(values, 0, k, 0)
 
 
+def largest_magnitude(values, k):
+    """Positions of the k values farthest from zero.
+
+    Parameters
+    ----------
+    values : float32 or float64 [n]
+    k : int from 0 to n
+
+    Returns
+    -------
+    int64[k]
+        Ascending. Of equal magnitudes the first are taken. O(n).
+
+    Examples
+    --------
+    >>> largest_magnitude(np.array([3.0, -1.0, 0.5, 1.0]), 2)
+    array([0, 1])
+    """
+    taken = np.ones(values.size, bool)
+    taken[values.size - 1 - smallest_magnitude(values[::-1], values.size - checks.integer("k", k, 0, values.size))] = False
+    return np.flatnonzero(taken)
+
+
 def smallest_by_sign(values, fraction):
     """Positions of the fraction of the positive values closest to zero, and of the same fraction of the negative ones.
 
