@@ -59,6 +59,24 @@ def annealed(policy, view, progress, occasion):
     return max(1, round(policy.keep * view.n_connections)) if last else view.n_connections
 
 
+def random_pruning(policy, view, progress, occasion):
+    return view.n_connections - round(policy.p * view.n_connections)
+
+
+def k_starts(policy, view, progress, occasion):
+    settles = progress.fit_step + 1 == max(1, (policy.k - 1) * policy.drop_every)
+    return random_pruning(policy, view, progress, occasion) if settles else view.n_connections
+
+
+def dissipating(policy, view, progress, occasion):
+    return int(np.sum(np.abs(view.of_connections(view.accumulated_gradient)) >= policy.epsilon))
+
+
+def combined(policy, view, progress, occasion):
+    part, promised = (policy.starts, k_starts) if occasion == "on_step" else (policy.gradients, dissipating)
+    return promised(part, view, progress, occasion)
+
+
 def snip(policy, view, progress, occasion):
     return round(policy.density * view.n_connections)
 
@@ -83,6 +101,14 @@ TABLE = {
 }
 
 TABLE |= {
+    "RandomPruning": (sm.RandomPruning, random_pruning),
+    "KStarts": (lambda: sm.KStarts(k=4, drop_every=3), k_starts),
+    "KStarts, one mask": (lambda: sm.KStarts(k=1, p=0.8), k_starts),
+    "KStarts by gradient": (lambda: sm.KStarts(k=3, p=0.3, fitness="gradient", sums="absolute", drop_every=2), k_starts),
+    "KStarts by sums": (lambda: sm.KStarts(k=3, fitness="accumulated_gradient"), k_starts),
+    "KStarts by both": (lambda: sm.KStarts(k=3, fitness="magnitude_and_accumulated_gradient", sums="absolute"), k_starts),
+    "DissipatingGradients": (lambda: sm.DissipatingGradients(0.01), dissipating),
+    "Combined": (lambda: sm.Combined(sm.KStarts(k=2, drop_every=2), sm.DissipatingGradients(0.01, epochs=3)), combined),
     "RigL": (lambda: sm.RigL(every=3), same),
     "RigL of candidates": (lambda: sm.RigL(fraction=0.6, every=1, until=0.5, candidates=20), same),
     "SNIP": (lambda: sm.SNIP(density=0.4), snip),

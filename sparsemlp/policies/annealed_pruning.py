@@ -124,11 +124,3 @@ class AnnealedPruning(Policy):
         masked = masked.copy()
         masked[unmasked[choose(values[unmasked], max(0, unmasked.size - n_unmasked))]] = True
         return masked
-
-    def check_state(self, view, state):
-        """See `Policy.check_state`: the mask has an entry for each connection."""
-        if state is None:
-            return
-        masked = state.get("masked") if isinstance(state, dict) else None
-        if not (isinstance(masked, np.ndarray) and masked.dtype == np.uint8 and masked.shape == (view.n_connections,)):
-            raise CheckpointError(f"the state of AnnealedPruning must be a mask, uint8[{view.n_connections}]; got {state!r:.80}.")
