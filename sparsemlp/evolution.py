@@ -184,6 +184,11 @@ class Evolution:
             layer.weights = weights.to_sparse()
             record["turned_sparse"].append({"layer": k, "step": progress.step, "density": layer.weights.density})
 
+    def nbytes(self):
+        """Bytes of the gradients that are stored for the policy."""
+        stored = [a for pair in self.gradients.values() for a in pair]
+        return sum(a.nbytes for a in (*stored, *self.accumulated.values()))
+
     # ---- the history's and the checkpoint's share ----
     def new_record(self, epoch, epochs):
         """What an epoch's record says of changes, before any."""

@@ -202,6 +202,14 @@ def test_at_start_sees_all_layers_and_their_mean_gradients(topology, n_batches):
     assert [t["layer"] for t in first["turned_sparse"]] == [k for k, layer in enumerate(twin.network.layers) if layer.weights.is_dense]
 
 
+def test_the_memory_report_counts_the_gradients():
+    plain, watched = sm.Trainer(net()), sm.Trainer(net(), policy=Look(layer=0))
+    for trainer in (plain, watched):
+        trainer.fit(X, Y, epochs=1, batch_size=20)
+    of = [sm.memory_report(t).buffers["gradients"] for t in (plain, watched)]
+    assert of[1] - of[0] == 8 * (48 + 12) + 8 * 48 == watched.evolution.nbytes()
+
+
 def test_states_of_a_file_are_checked(tmp_path):
     trainer = sm.Trainer(net(), policy=Dissipate())
     trainer.fit(X, Y, epochs=1, batch_size=20)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import checks
-from ..errors import CheckpointError
 from ..schedules import Annealed
 from ..topology.change import Change
 from ..topology.select import smallest_magnitude

@@ -113,4 +113,6 @@ def memory_report(what):
     weights = [layer.weights for layer in network.layers]
     largest = max((w.n_connections for w in weights if isinstance(w, PredictionWeights)), default=0)
     buffers["scratch"] += places(largest).nbytes
+    if plans:
+        buffers["gradients"] += what.evolution.nbytes()
     return MemoryReport(tuple(layers), buffers)
