@@ -65,7 +65,7 @@ class FSA(Policy):
 
     def check_state(self, view, state):
         if state is not None:
-            check_entries(self, view, state, first_step=Number(int, -1), epoch=Number(int, -1), done=Number(bool))
+            check_entries(self, view, state, done=Number(bool))
 
     def on_step(self, view, state, progress, rng):
         if state is None or state["done"]:

@@ -67,7 +67,7 @@ class IterativePruning(Policy):
 
     def check_state(self, view, state):
         if state is not None:
-            check_entries(self, view, state, first_step=Number(int, -1), epoch=Number(int, -1), threshold=Number(float, 0, MAX))
+            check_entries(self, view, state, threshold=Number(float, 0, MAX))
 
     def on_step(self, view, state, progress, rng):
         if self.every is None or state is None:
