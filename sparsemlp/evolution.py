@@ -33,6 +33,8 @@ class Evolution:
         The policy's, by layer; None before the first run.
     started : bool
         Whether the policy has decided about the start of this run.
+    evolved : int
+        The epoch before which it was last asked about the layers: an epoch that was interrupted is not evolved again.
     asked : list of frozenset
         What the last step computed for the policy, by layer.
     gradients : dict of int to (float[1, data.size], float[1, n_out])
@@ -44,7 +46,7 @@ class Evolution:
     def __init__(self, network, policy, dense_above, debug):
         self.network, self.policy, self.debug = network, policy, debug
         self.dense_above = checks.fraction("Trainer.dense_above", dense_above)
-        self.states, self.n_fits, self.started = None, 0, False
+        self.states, self.n_fits, self.started, self.evolved = None, 0, False, 0
         self.forget()
 
     def forget(self):
@@ -96,7 +98,7 @@ class Evolution:
     def start(self):
         """A new run: fresh states."""
         self.forget()
-        self.started = False
+        self.started, self.evolved = False, 0
         self.states = [self.policy.start(self.view(k), self._stream(0, k)) for k in range(len(self.network.layers))]
 
     def before_first_step(self, gradients, record):
@@ -119,10 +121,13 @@ class Evolution:
         self._turn_sparse(Progress(0, 1, 0, 1), record)
 
     def between_epochs(self, progress, record):
-        """Ask about each layer."""
+        """Ask about each layer, once before each epoch."""
+        if progress.epoch + 1 <= self.evolved:
+            return
         for k in range(len(self.network.layers)):
             self.change(k, "between_epochs", progress, (progress.epoch + 1, k), record)
         self._turn_sparse(progress, record)
+        self.evolved = progress.epoch + 1
 
     def new_epoch(self):
         """What was summed up over an epoch is gone, whether it ended or was interrupted."""
@@ -209,10 +214,10 @@ class Evolution:
         gradient = self.gradients[k][0][0] if "gradient" in self.asked[k] else None
         return {"gradient": gradient, "accumulated_gradient": self.accumulated.get(k)}
 
-    def restore(self, states, rows):
+    def restore(self, states, rows, evolved):
         """Go on from saved states, and from what `saved` gave; arrays are of the right length and dtype."""
         self.forget()
-        self.states, self.started = states, states is not None
+        self.states, self.started, self.evolved = states, states is not None, evolved
         for k, row in enumerate(rows or ()):
             if row["gradient"] is not None:
                 self.buffers(k)[0][0] = row["gradient"]

@@ -202,6 +202,28 @@ def test_at_start_sees_all_layers_and_their_mean_gradients(topology, n_batches):
     assert [t["layer"] for t in first["turned_sparse"]] == [k for k, layer in enumerate(twin.network.layers) if layer.weights.is_dense]
 
 
+@pytest.mark.parametrize("through_a_file", [False, True])
+def test_an_interrupted_epoch_is_not_evolved_again(tmp_path, through_a_file):
+    SEEN.clear()
+
+    class Interrupt(sm.Callback):
+        def on_step_end(self, trainer):
+            if trainer.step == 5:
+                raise KeyboardInterrupt
+
+    trainer = sm.Trainer(net(), sm.Adam(lr=0.01), policy=Look(), callbacks=[Interrupt()])
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(X, Y, epochs=4, batch_size=20)
+    assert trainer.epoch == 1 and trainer.step == 5
+    trainer.callbacks.clear()
+    if through_a_file:
+        sm.save(tmp_path / "run.sm", trainer)
+        trainer = sm.load(tmp_path / "run.sm", custom=[Look])
+    trainer.fit(X, Y, epochs=4, batch_size=20, resume=True)
+    between = [s for s in SEEN if s[0] == "between" and s[3] == 0]
+    assert [epoch for _, epoch, *_ in between] == [0, 1, 2] and all(s[5] is not None for s in between)
+
+
 def test_the_memory_report_counts_the_gradients():
     plain, watched = sm.Trainer(net()), sm.Trainer(net(), policy=Look(layer=0))
     for trainer in (plain, watched):

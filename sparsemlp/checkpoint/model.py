@@ -187,6 +187,7 @@ def _trainer(trainer, put):
         "policy_states": encode(trainer.policy_states, f"the state of {type(trainer.policy).__name__}", put),
         "gradients": encode(trainer.evolution.saved(), "the gradients of the policy", put),
         "dense_above": trainer.evolution.dense_above,
+        "evolved": int(trainer.evolution.evolved),
         "history": {"records": trainer.history.records, "stopped": trainer.history.stopped},
         **{name: int(getattr(trainer, name)) for name in COUNTERS},
     }
@@ -310,7 +311,8 @@ def _load_trainer(content, network, decoder):
     gradients = _by_layer(decoder(content.get("gradients"), "gradients"), network, "gradients")
     for k, row in enumerate(gradients or ()):
         _check_gradients(row, network.layers[k].weights, f"gradients[{k}]")
-    trainer.evolution.restore(states, gradients)
+    evolved = _count(content, "evolved", 0, trainer.epoch) if "evolved" in content else max(trainer.epoch - 1, 0)
+    trainer.evolution.restore(states, gradients, evolved)
     return trainer
 
 
