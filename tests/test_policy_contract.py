@@ -93,7 +93,7 @@ TABLE = {
     "OneTimePruning": (lambda: sm.OneTimePruning(0.7, after=2), one_time),
     "IterativePruning": (sm.IterativePruning, iterative),
     "IterativePruning on steps": (lambda: sm.IterativePruning(every=3), iterative),
-    "FSA": (lambda: sm.FSA(keep=0.2, every=2), fsa),
+    "FSA": (lambda: sm.FSA(keep=0.2, mu=1.1, every=2), fsa),  # with mu=1 some M_e lie halfway between two numbers
     "ThresholdPruning": (lambda: sm.ThresholdPruning(0.3), threshold),
     "ThresholdPruning, relative": (lambda: sm.ThresholdPruning(0.4, relative=True), threshold),
     "AnnealedPruning": (lambda: sm.AnnealedPruning(layer=0, keep=0.3, first=1, post=1), annealed),
