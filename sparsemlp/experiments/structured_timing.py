@@ -1,12 +1,14 @@
 """The time of a training step and of a prediction for every structure of the experiment, measured in turn in one process."""
 
 import json
+import os
 import statistics
 import time
 
 from ..callbacks import write_text
 from ..mlp import MLP
 from ..optimizers import SGD
+from ..threads import get_num_threads
 from ..topology import Dense
 from ..training import Trainer
 from . import runs
@@ -48,6 +50,7 @@ def measure(path, work, data, epochs):
             if repeat > 1:  # the first two warm up
                 steps[k].append((middle - start) / len(batches))
                 predictions[k].append(end - middle)
+    busy = hasattr(os, "getloadavg") and os.getloadavg()[0] > 1.5 * get_num_threads()  # others ran beside it
     rows = []
     for (part, arm, sparsity, net), step, prediction in zip(found, steps, predictions, strict=True):
         rows.append(
@@ -64,5 +67,5 @@ def measure(path, work, data, epochs):
                 "predict_speedup": min(predictions[0]) / min(prediction),
             }
         )
-    result = {"timing": rows, "machine": runs.machine(), "repeats": REPEATS, "batch_size": BATCH, "predicted": PREDICTED}
+    result = {"timing": rows, "machine": runs.machine(), "busy": busy, "repeats": REPEATS, "batch_size": BATCH, "predicted": PREDICTED}
     write_text(path, json.dumps(result, indent=1))
