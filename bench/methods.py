@@ -43,6 +43,8 @@ POLICIES = {
     "SET, EXD": ("sparse from the first step", sm.SET(zeta=sm.ExponentialDecay(0.3, interest=0.2)), SPARSE),
     "SET, LDV": ("sparse from the first step", sm.SET(zeta=sm.LinearDecrease(0.3, 0.01)), SPARSE),
     "SET, OSV": ("sparse from the first step", sm.SET(zeta=sm.Oscillating(0.3, 0.01, k=1)), SPARSE),
+    "RigL": ("sparse from the first step", sm.RigL(every=20), SPARSE),
+    "SNIP": ("pruned in the first steps", sm.SNIP(density=0.1), {}),
     "random pruning": ("pruned in the first steps", sm.RandomPruning(p=0.9), {}),
     "K-starts": ("pruned in the first steps", sm.KStarts(k=10, p=0.9), {}),
     "dissipating gradients": ("pruned in the first steps", sm.DissipatingGradients(epsilon=1e-4, epochs=2), {}),
@@ -90,12 +92,20 @@ def run(name, seed, X, y, X_test, y_test):
         else:
             outcome = loop.run(trainer, X, y)
         net, histories = outcome.trainer.network, list(outcome.histories.values())
-    return {"seed": seed, "test_accuracy": net.score(X_test, y_test), "connections": net.n_connections, "work": work(histories)}
+    commit = machine()["commit"]
+    return {
+        "seed": seed,
+        "commit": commit,
+        "test_accuracy": net.score(X_test, y_test),
+        "connections": net.n_connections,
+        "work": work(histories),
+    }
 
 
 def report(found):
     """The table as Markdown."""
     base = {r["seed"]: r["test_accuracy"] for r in found["runs"].get("static", [])}
+    commits = dict.fromkeys(r.get("commit", found["machine"]["commit"]) for runs in found["runs"].values() for r in runs)
     lines = [
         "# All methods on one small job",
         "",
@@ -103,7 +113,7 @@ def report(found):
         "",
         *__doc__.strip().splitlines()[5:],
         "",
-        f"Commit {found['machine']['commit']}. ±: standard deviation over the seeds. Against static: paired by seed.",
+        f"Commit {', '.join(c[:7] for c in commits if c)}. ±: standard deviation over the seeds. Against static: paired by seed.",
         "",
         "| method | starts | seeds | connections | density | test accuracy % | against static, points | work |",
         "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
