@@ -86,7 +86,7 @@ def _figure_3(results):
             style = {"color": f"C{k}", "linestyle": dash, "marker": ".", "capsize": 2, "label": arm.replace(" p", ", p = ")}
             axes.errorbar(sizes, [m for m, _ in found], [s for _, s in found], **style)
         axes.set(xscale="log", xlabel="training images", ylabel="test accuracy, %", title=dataset)
-        _finish(axes)
+        _finish(axes, outside=True)
     return figure
 
 
@@ -117,8 +117,9 @@ def _figure_2(results):
     return figure
 
 
-def _finish(axes):
+def _finish(axes, *, outside=False):
     """Grid, and a legend where something is drawn."""
     axes.grid(alpha=0.3)
     if axes.get_legend_handles_labels()[0]:
-        axes.legend(fontsize="small")
+        place = {"loc": "center left", "bbox_to_anchor": (1, 0.5)} if outside else {}
+        axes.legend(fontsize="small", **place)
