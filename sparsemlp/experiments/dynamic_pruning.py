@@ -108,6 +108,12 @@ def build(net, arm, seed):
     return MLP([784, *hidden, 10], topology=topology, activation="relu", dropout=SETTINGS["dropout"], seed=seed)
 
 
+def n_parameters(net):
+    """(sparse, dense): parameters of a net, biases included, counted in one that is built."""
+    network = build(net, "static", 0)
+    return network.n_parameters, sum(layer.n_in * layer.n_out + layer.n_out for layer in network.layers)
+
+
 class _Tests(Callback):
     """Adds the test accuracy after each epoch to its record, for the figures; nothing is chosen by it."""
 

@@ -5,7 +5,7 @@ import statistics
 
 from ..callbacks import write_text
 from . import dynamic_pruning_figures
-from .dynamic_pruning import ARMS, NETS
+from .dynamic_pruning import ARMS, NETS, n_parameters
 from .dynamic_pruning_claims import rows
 from .dynamic_pruning_evidence import BOUND, Evidence
 from .dynamic_pruning_times import table as time_table
@@ -37,7 +37,7 @@ def report(folder, page=None):
     groups = grouped(runs)
     figures = [line for file, title in dynamic_pruning_figures.draw(folder, groups, times) for line in (f"![{title}]({file})", "")]
     claims = rows(Evidence(runs, times))
-    tables = [*_head(runs), *_table_1(groups), *_results(groups), *time_table(times), *_augmentation(files), *_on_the_way(groups)]
+    tables = [*_head(runs), *_table_1(), *_results(groups), *time_table(times), *_augmentation(files), *_on_the_way(groups)]
     lines = [*tables, *_paired(runs), "## The claims", "", *claims, "", "## Figures", "", *figures]
     write_text(folder / "README.md", "\n".join(lines).rstrip() + "\n")
     if page is not None:
@@ -102,15 +102,13 @@ def _scale(groups, times):
     return lines
 
 
-def _table_1(groups):
+def _table_1():
     lines = ["## Table 1: parameters, biases included", ""]
     lines += [row("net", "dense", "sparse", "compression", "fewer", "the paper's sparse"), row("---", *["---:"] * 5)]
     for net in NETS:
-        runs = [group[0] for (n, arm, _), group in groups.items() if n == net and arm not in ("dense", "small-dense")]
-        if runs:
-            sparse, dense = runs[0]["n_parameters"], runs[0]["n_parameters_dense"]
-            ratio, fewer = f"×{dense / sparse:.1f}", f"{100 - 100 * sparse / dense:.1f} %"
-            lines.append(row(net, f"{dense:,}", f"{sparse:,}", ratio, fewer, PAPER_SPARSE[net]))
+        sparse, dense = n_parameters(net)
+        ratio, fewer = f"×{dense / sparse:.1f}", f"{100 - 100 * sparse / dense:.1f} %"
+        lines.append(row(net, f"{dense:,}", f"{sparse:,}", ratio, fewer, PAPER_SPARSE[net]))
     return [*lines, ""]
 
 
