@@ -113,6 +113,7 @@ def test_a_disturbed_turn_is_taken_again(monkeypatch):
     runner = turns.Runner()
     runner.add("a", lambda: None)
     monkeypatch.setattr(turns, "MOST", 1)
+    monkeypatch.setattr(turns, "ATTEMPTS", 4)
     assert turns._undisturbed(runner, "a", 1, 0, 0)[1] == 3  # of 9, 3, 8, 5
     assert turns._undisturbed(runner, "a", 1, 0, 0)[1] == 0
 

@@ -17,7 +17,7 @@ except ImportError:  # Windows does not tell
 FLOOR = 0.02  # seconds that the timed steps of a turn last at least
 MOST = 400  # timed steps of a turn at most
 TOLERATED = 1  # preemptions in a turn; after more of them it is taken again
-ATTEMPTS = 4
+ATTEMPTS = 2
 
 
 @dataclass(frozen=True)
