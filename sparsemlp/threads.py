@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import contextlib
+import functools
 import math
 import os
 import sys
@@ -22,6 +23,14 @@ _usable = None
 _forked = False
 _training = weakref.WeakKeyDictionary()  # network -> (thread that trains it, how deep)
 _owner_used_threads = False
+
+
+@functools.cache
+def _numba():
+    """kernels.runtime, imported when it is first needed: numba takes longer than the rest of the package."""
+    from .kernels import runtime
+
+    return runtime
 
 
 def available_cpus():
@@ -50,13 +59,11 @@ def get_num_threads():
     Usable CPUs are counted once, and anew by `set_num_threads(None)`: asking the system would cost more than a small step.
     """
     global _usable
-    import numba
-
     if _forked:
         return 1
     if _usable is None:
         _usable = available_cpus()
-    return min(_n_threads or _usable, numba.config.NUMBA_NUM_THREADS)
+    return min(_n_threads or _usable, _numba().thread_limit())
 
 
 def set_num_threads(n):
@@ -83,9 +90,7 @@ def set_num_threads(n):
     if n is None:
         _usable = None
     else:
-        import numba
-
-        limit = numba.config.NUMBA_NUM_THREADS
+        limit = _numba().thread_limit()
         fix = f"numba was started with {limit} threads; NUMBA_NUM_THREADS set before Python starts allows more."
         n = checks.integer("n", n, 1, limit, fix=fix)
     _n_threads = n
@@ -100,20 +105,18 @@ def engine():
     global _owner_used_threads
     if not _owner_used_threads and "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)  # read when numba loads OpenMP, at the first parallel kernel
-    import numba
-
+    numba = _numba()
     with _lock:
         n = get_num_threads()
         if n == 1:
             yield n
             return
         _owner_used_threads = True
-        before = numba.get_num_threads()
-        numba.set_num_threads(n)
+        before = numba.exchange_num_threads(n)
         try:
             yield n
         finally:
-            numba.set_num_threads(before)
+            numba.exchange_num_threads(before)
 
 
 @contextlib.contextmanager
