@@ -8,18 +8,19 @@ last epoch. Runs of the two arms take turns, seed by seed, so that both meet the
 
 import argparse
 import json
+import os
 import pathlib
-import platform
 import statistics
 import subprocess
+import sys
 import time
 
-import numba
 import numpy as np
-import scipy
 
 import sparsemlp as sm
+from sparsemlp.benchmark.workers import BOUNDS, OVERRIDES, environment
 from sparsemlp.callbacks import write_json
+from sparsemlp.experiments.runs import machine
 
 NETS = {"mlp-1k": [1000, 1000, 1000], "mlp-4k": [4000, 1000, 4000], "mlp-4k4l": [4000, 2000, 2000, 1000]}
 ARMS = ("sparse", "dense")
@@ -68,17 +69,17 @@ def main():
     parser.add_argument("--threads", type=int)
     parser.add_argument("--json", type=pathlib.Path, required=True)
     args = parser.parse_args()
-    sm.set_num_threads(args.threads)
+    threads = args.threads or sm.get_num_threads()
+    wanted = environment(threads)  # BLAS reads it when NumPy loads: as many threads for both arms, the best kernels of this CPU
+    if any(os.environ.get(name) != wanted.get(name) for name in (*BOUNDS, *OVERRIDES)):
+        sys.exit(subprocess.run([sys.executable, *sys.argv], env=wanted, check=False).returncode)
+    sm.set_num_threads(threads)
     X, y, X_test, y_test = sm.datasets.load(args.dataset)
     X, X_test = sm.datasets.standardize(X, X_test)
     sizes = [X.shape[1], *NETS[args.net], int(y.max()) + 1]
     results = json.loads(args.json.read_text()) if args.json.exists() else {"runs": {}, "search": {}}
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
     results["settings"] = {k: str(v) if isinstance(v, pathlib.Path) else v for k, v in vars(args).items() if k != "json"}
-    results["machine"] = {
-        "commit": commit, "cpu": platform.processor() or platform.machine(), "threads": sm.get_num_threads(),
-        "python": platform.python_version(), "numpy": np.__version__, "scipy": scipy.__version__, "numba": numba.__version__,
-    }  # fmt: skip
+    results["machine"] = machine()
 
     def save():
         write_json(args.json, results)
