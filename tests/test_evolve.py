@@ -150,11 +150,11 @@ def test_rewrite(case, dtype, k, grow_share, same_count):
     n_kept, n_new = n - drop.size, n - drop.size + m
     marks = np.empty(max(n, n_new), np.uint8)
     assert evolve.find_fault(W, n_out, w.indptr, w.indices, n, drop, zero, grow, marks, np.empty(n_out, np.int32)) == (0, 0)
-    old = w.indptr, w.indices, w.data, w.state
+    old = w.indptr.copy(), w.indices.copy(), w.data, w.state  # a layer's own index cannot be written to from outside
     if n == n_new:
         new = old  # in place
     else:
-        new = w.indptr.copy(), np.full(n_new, -9, np.int32), np.full(n_new, np.nan, dtype), np.full((k, n_new), np.nan, dtype)
+        new = old[0].copy(), np.full(n_new, -9, np.int32), np.full(n_new, np.nan, dtype), np.full((k, n_new), np.nan, dtype)
     index = np.full(n_new, -9, np.int32), np.full(n_new, -9, np.int32), np.full(n_out + 1, -9, np.int32)
     evolve.rewrite(W, n_out, *old, n_kept, grow, values, marks, *new, *index)
 

@@ -92,5 +92,5 @@ def test_settings_are_checked():
         He(slope=float("inf"))
     with pytest.raises(TypeError, match=r"Normal\.scale"):
         Normal("0.1")
-    with pytest.raises(NotImplementedError, match="std"):
-        Initializer().std(1, 1, 1)
+    with pytest.raises(TypeError, match="abstract.*std"):
+        Initializer()

@@ -138,8 +138,9 @@ def test_annealed_pruning_in_a_run():
 def test_a_checkpoint_cannot_bring_a_mask_of_another_length():
     view, policy = LayerView.of(dense_layer(), 0), sm.AnnealedPruning(0)
     policy.check_state(view, {"masked": np.zeros(300, np.uint8)})
-    for state in ({"masked": np.zeros(299, np.uint8)}, {"masked": np.zeros(300)}, {}, 3):
-        with pytest.raises(CheckpointError, match=r"uint8\[300\]"):
+    length, names = r"uint8\[300\]", "must be a dict of masked; got"
+    for state, said in (({"masked": np.zeros(299, np.uint8)}, length), ({"masked": np.zeros(300)}, length), ({}, names), (3, names)):
+        with pytest.raises(CheckpointError, match=said):
             policy.check_state(view, state)
 
 
