@@ -13,7 +13,7 @@ from . import checks
 
 # How long OpenMP's idle threads spin before they sleep. libgomp's default, milliseconds, would starve whatever runs next on
 # these cores (BLAS above all); this is longer than any gap inside a training step. A user's own setting wins.
-SPIN_COUNT = "3000"
+SPIN_COUNT = "10000"
 PIECE = 1 << 18  # parameters below which a dense update is not worth another thread
 
 _lock = threading.RLock()
