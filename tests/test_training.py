@@ -691,14 +691,14 @@ def test_interrupted_by_a_callback(occasion):
 
 
 class InterruptAfter(sm.Callback):
-    """Ctrl-C, some seconds after the first epoch."""
+    """Ctrl-C, some seconds after the first epoch; and again much later, if Python dropped it in an object's destructor."""
 
     def __init__(self, seconds):
-        self.timer = threading.Timer(seconds, _thread.interrupt_main)
+        self.seconds = seconds
 
     def on_epoch_end(self, trainer, record):
-        if record["epoch"] == 0:
-            self.timer.start()
+        if record["epoch"] % 2000 == 0:
+            threading.Timer(self.seconds, _thread.interrupt_main).start()
 
 
 @pytest.mark.parametrize("policy", [sm.Static(), sm.SET()], ids=str)
