@@ -6,7 +6,7 @@ NO_FAULT, DROP_RANGE, DROP_ORDER, ZERO_RANGE, ZERO_ORDER, ZERO_DROPPED, GROW_RAN
 
 
 def count_signs(values):
-    return int(np.sum(values > 0)), int(np.sum(values < 0))
+    return int(np.sum(~np.signbit(values))), int(np.sum(np.signbit(values)))
 
 
 def smallest(values, by_sign, k_positive, k_negative):
@@ -16,8 +16,8 @@ def smallest(values, by_sign, k_positive, k_negative):
     positions = range(len(values))
     if not by_sign:
         return sorted(first(positions, k_positive))
-    positive = [p for p in positions if values[p] > 0]
-    negative = [p for p in positions if values[p] < 0]
+    positive = [p for p in positions if not np.signbit(values[p])]
+    negative = [p for p in positions if np.signbit(values[p])]
     return sorted(first(positive, k_positive) + first(negative, k_negative))
 
 

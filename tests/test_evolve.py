@@ -54,7 +54,7 @@ def test_smallest(seed, n, dtype, share, other_share):
     rng = np.random.default_rng(seed)
     values = tricky_values(rng, n, dtype)
     bits = values.view(np.uint32 if dtype == np.float32 else np.uint64)
-    positive, negative = select.count_signs(W, values)
+    positive, negative = select.count_signs(W, bits)
     assert (positive, negative) == naive.count_signs(values)
     for by_sign, k in ((0, (int(share * n), 0)), (1, (int(share * positive), int(other_share * negative)))):
         out = np.full(sum(k), -1, np.int64)

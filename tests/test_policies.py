@@ -67,10 +67,20 @@ def one_row(values):
 
 def test_set_ranks_each_sign_apart():
     small = one_row([5, -1, 0.1, -0.2, 0, 3, 0.2, -9, 0.1, 0, -0.2])
-    # 5 positive: floor(0.5 * 5) = 2, the two 0.1; 4 negative: 2, the two -0.2; the zeros stay
-    assert evolve(small, sm.SET(zeta=0.5)).drop.tolist() == [2, 3, 8, 10]
-    # 30 % of 5 and of 4: one each, the first of equals
-    assert evolve(small, sm.SET(zeta=0.3)).drop.tolist() == [2, 3]
+    # 7 positive: floor(0.5 * 7) = 3, the two 0 and the first 0.1; 4 negative: 2, the two -0.2
+    assert evolve(small, sm.SET(zeta=0.5)).drop.tolist() == [2, 3, 4, 9, 10]
+    # 30 % of 7 and of 4: the two 0, and the first of equals
+    assert evolve(small, sm.SET(zeta=0.3)).drop.tolist() == [3, 4, 9]
+
+
+def test_set_takes_connections_away_from_constant_inputs():
+    """A new connection on an input that is always 0 stays 0: it must be the first to go, or all of them end there."""
+    X, y, *_ = sm.datasets.load("digits")
+    X[:, :32] = 0
+    net = sm.MLP([64, 100, 10], topology=sm.ErdosRenyi(density=0.2), seed=0)
+    sm.Trainer(net, sm.SGD(0.03, momentum=0.9), policy=sm.SET(zeta=0.3)).fit(X, y, 5, 32, progress=False)
+    per_input = np.diff(net.layers[0].weights.indptr)
+    assert per_input[:32].sum() < 0.45 * per_input.sum()
 
 
 def test_set_by_magnitude_ranks_all():
@@ -93,7 +103,7 @@ def test_set_starts_new_connections_as_told():
 
 def test_set_follows_its_schedule():
     wide = layer(60, 50, 0.4)
-    signs = [np.sum(wide.weights.data > 0), np.sum(wide.weights.data < 0)]
+    signs = [np.sum(wide.weights.data >= 0), np.sum(wide.weights.data < 0)]
     schedule = sm.LinearDecrease(0.3, 0.01)
     for epoch in (0, 4, 9):
         zeta = schedule(epoch, 10)

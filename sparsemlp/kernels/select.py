@@ -13,13 +13,12 @@ DIGIT = 11  # bits per pass of the radix sorts: 2048 counters stay in the first-
 
 
 @njit(**KERNEL)
-def count_signs(w, values):
-    """(positive, negative) : how many values are above and below 0."""
-    positive, negative = 0, 0
-    for p in range(U(values.size)):
-        positive += values[p] > 0
-        negative += values[p] < 0
-    return positive, negative
+def count_signs(w, bits):
+    """(positive, negative) : how many values have their sign bit clear and set, by their own bits."""
+    top, negative = U(8 * bits.itemsize - 1), 0
+    for p in range(U(bits.size)):
+        negative += U(bits[p]) >> top
+    return bits.size - negative, negative
 
 
 @njit(**KERNEL)
@@ -30,7 +29,7 @@ def smallest(w, bits, by_sign, k_positive, k_negative, out):
     ----------
     w : width tag, ignored: it carries the version of these sources
     bits : uint32 or uint64 [n], the values' own bits (float32 or float64)
-    by_sign : 0 or 1; 1 ranks positive and negative values apart and zeros not at all
+    by_sign : 0 or 1; 1 ranks the values with their sign bit clear and set apart
     k_positive, k_negative : how many, at most what there are; without by_sign k_positive of all, and k_negative = 0
     out : int64[k_positive + k_negative], overwritten
 
@@ -50,7 +49,7 @@ def smallest(w, bits, by_sign, k_positive, k_negative, out):
         counts[:] = 0
         for p in range(U(bits.size)):
             x = U(bits[p])
-            sign, x = (x >> top) & apart, (x & magnitude) - apart  # by sign, zeros wrap around to the largest of all
+            sign, x = (x >> top) & apart, x & magnitude
             if (x >> high) == found[sign]:
                 counts[sign, (x >> low) - (found[sign] << (high - low))] += 1
         for sign in range(2):
@@ -64,7 +63,7 @@ def smallest(w, bits, by_sign, k_positive, k_negative, out):
     p, n = U(0), U(0)
     while n < U(out.size):
         x = U(bits[p])
-        sign, x = (x >> top) & apart, (x & magnitude) - apart
+        sign, x = (x >> top) & apart, x & magnitude
         t = last_negative if sign else last
         out[n] = np.int64(p)
         n += U(x < t)

@@ -20,7 +20,7 @@ class SET(Policy):
         an oscillating one OSV.
     by : {"sign", "magnitude"}
         "sign": remove the floor(zeta * n) smallest of the n positive weights and the floor(zeta * n) largest of the n negative
-        ones; weights of exactly 0 have no sign and stay. "magnitude": the floor(zeta * connections) smallest of all by |w|.
+        ones; a weight of exactly 0 is the smallest positive one. "magnitude": the floor(zeta * connections) smallest of all by |w|.
         Ties go by position, the first is removed first.
     new : {"zero", "initializer"}
         What a new connection starts from: 0, as in the code released with the second paper, or a draw of the layer's initializer.

@@ -65,7 +65,7 @@ def smallest_by_sign(values, fraction):
     Returns
     -------
     int64[floor(fraction * positive) + floor(fraction * negative)]
-        Ascending. Zeros have no sign and are never among them. Of equal values the first are taken.
+        Ascending. A zero counts by its sign bit: 0.0 is the smallest of the positive values. Of equal values the first are taken.
 
     Notes
     -----
@@ -74,13 +74,13 @@ def smallest_by_sign(values, fraction):
     Examples
     --------
     >>> smallest_by_sign(np.array([3.0, -1.0, 0.0, 1.0, -2.0]), 0.5)
-    array([1, 3])
+    array([1, 2])
     """
     from ..kernels.select import count_signs
     from ..kernels.simd import WIDTH
 
     fraction = checks.fraction("fraction", fraction)
-    positive, negative = count_signs(WIDTH[16], _locked(values))
+    positive, negative = count_signs(WIDTH[16], _bits(values))
     return _smallest(values, 1, int(fraction * positive), int(fraction * negative))
 
 
@@ -139,10 +139,13 @@ def _smallest(values, by_sign, k_positive, k_negative):
     from ..kernels.select import smallest
     from ..kernels.simd import WIDTH
 
-    bits = _locked(values).view(np.uint32 if values.dtype == np.float32 else np.uint64)
     out = np.empty(k_positive + k_negative, np.int64)
-    smallest(WIDTH[16], bits, by_sign, k_positive, k_negative, out)
+    smallest(WIDTH[16], _bits(values), by_sign, k_positive, k_negative, out)
     return out
+
+
+def _bits(values):
+    return _locked(values).view(np.uint32 if values.dtype == np.float32 else np.uint64)
 
 
 def _locked(array):
