@@ -10,7 +10,7 @@ class History:
     Attributes
     ----------
     records : list of dict
-        "epoch" : int from 0; "loss", "accuracy" : over the epoch's steps, while training (with dropout);
+        "epoch" : int from 0; "loss", "accuracy" : over the epoch's steps, while training (with dropout; accuracy without sample weights);
         "val_loss", "val_accuracy" : after it, if there is validation data; "lr" : at its start;
         "seconds", "evolution_seconds", "evaluation_seconds" : float, of the steps, of the topology change before them, of the evaluation;
         "steps", "samples" : int; "connections", "density" : lists, by layer; "dropped", "grown" : lists, by layer, in the change

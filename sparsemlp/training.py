@@ -126,7 +126,7 @@ class Trainer(Steps):
         validation_data : (X, y), optional
             Evaluated after each epoch.
         sample_weight : float[n_samples], optional
-            The loss is the weighted mean over each batch.
+            The loss is the weighted mean over each batch; the accuracy while training counts samples, whatever their weights.
         shuffle : bool
             A new order each epoch, drawn from (seed, epoch).
         augment : datasets.Augmentation, optional

@@ -51,6 +51,22 @@ def test_resume_gives_the_bits_of_an_uninterrupted_run(tmp_path):
     assert all((x.weights.data == y.weights.data).all() for x, y in zip(a.layers, b.layers, strict=True))
 
 
+def test_any_policy_by_its_call(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = "IterativePruning(CubicSparsity(0, 0.9, begin=0, end=1), every=10)"
+    assert main([*SMALL, "--arms", "sparse", "--density", "1", "--policy", text]) == 0
+    (run,) = (tmp_path / "sparsemlp-runs").iterdir()
+    assert run.name == "digits-64-30-10-IterativePruning-CubicSparsity-0-0.9-begin-0-end-1-every-10-s0"
+    trainer = sm.load(run / "sparse.sparsemlp")
+    assert trainer.policy == sm.IterativePruning(sm.CubicSparsity(0, 0.9, begin=0, end=1), every=10)
+    assert trainer.network.density == pytest.approx(0.1, abs=0.001)
+
+
+def test_python_m_runs_the_command_line():
+    found = subprocess.run([sys.executable, "-m", "sparsemlp", "--help"], capture_output=True, text=True, check=True)
+    assert "usage: sparsemlp" in found.stdout
+
+
 def test_nothing_unfinished_is_replaced_unasked(tmp_path, capsys, monkeypatch):
     small = [*SMALL, "--arms", "sparse", "--out", str(tmp_path)]
     real, ended = sm.Trainer.fit, []
@@ -131,6 +147,15 @@ def test_remarks_say_when_times_mean_little():
         (["--epsilon", "3", "--density", "0.1"], "exactly one of epsilon and density"),
         (["--momentum", "0.5", "--optimizer", "adam"], "--momentum is read by --optimizer sgd only"),
         (["--by", "sign", "--policy", "static"], "--by is read by --policy set only"),
+        (["--policy", "rigl"], "such as RigL(every=100); got 'rigl'. Did you mean RigL(...)?"),
+        (["--policy", "Rigl(every=3)"], "There is no Rigl; did you mean RigL?"),
+        (["--policy", "RigL(evry=3)"], "unexpected keyword argument 'evry'"),
+        (["--policy", "RigL(every=0)"], "RigL.every must be a whole number at least 1; got 0"),
+        (["--policy", "RigL(every=__import__('os'))"], "There is no __import__;"),
+        (["--policy", "RigL(every=1 + x)"], "1 + x is no number, text, list or known call"),
+        (["--policy", "RigL(*[1])"], "Write each argument out"),
+        (["--policy", "ExponentialDecay(0.3, 0.01)"], "A schedule is what a policy is given"),
+        (["--policy", "SET("], "got 'SET('"),
         (["--epsilon", "3", "--arms", "dense"], "--epsilon is read by the sparse arm only"),
         (["--json", "nowhere/r.json"], "--json must be in a folder that exists"),
     ],

@@ -8,8 +8,8 @@ import pytest
 import sparsemlp as sm
 from sparsemlp.errors import CheckpointError
 from sparsemlp.policies.base import LayerView, Progress
-from sparsemlp.policies.ranking import largest_of
 from sparsemlp.topology.change import apply_change
+from sparsemlp.topology.select import largest_magnitude
 from sparsemlp.weights import DenseWeights
 
 X, Y, X_TEST, Y_TEST = sm.datasets.load("digits")
@@ -27,9 +27,9 @@ def run(policy, epochs, topology=None, n=300, hidden=(30,)):
     return trainer, trainer.fit(X[:n], Y[:n], epochs, 32)
 
 
-def test_largest_of_takes_the_first_of_equals():
-    assert largest_of(np.array([1.0, -3.0, 3.0, 0.5, 3.0]), 2).tolist() == [1, 2]
-    assert largest_of(np.array([1.0, 2.0]), 0).size == 0
+def test_largest_magnitude_takes_the_first_of_equals():
+    assert largest_magnitude(np.array([1.0, -3.0, 3.0, 0.5, 3.0]), 2).tolist() == [1, 2]
+    assert largest_magnitude(np.array([1.0, 2.0]), 0).size == 0
 
 
 @pytest.mark.parametrize("topology", [sm.Dense(), sm.Uniform(1.0)], ids=["dense", "sparse"])

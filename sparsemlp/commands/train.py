@@ -10,10 +10,12 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import sys
 
 from .. import checks
 from ..callbacks import Callback
+from . import policy_text
 
 HIDDEN = {"mlp-1k": (1000, 1000, 1000), "mlp-4k": (4000, 1000, 4000), "mlp-4k4l": (4000, 2000, 2000, 1000)}
 ARMS = ("sparse", "dense")
@@ -48,7 +50,13 @@ def add_arguments(parser):
     group = parser.add_argument_group("sparsity")
     add(group, "--epsilon", "Erdős–Rényi: EPSILON * (n_in + n_out) connections a layer (default: 20 without --density)", type=float)
     add(group, "--density", "in place of --epsilon: connections of the sparse net over those of the dense one", type=float)
-    add(group, "--policy", "how the sparse net's connections change between epochs", default="set", choices=("set", "static"))
+    add(
+        group,
+        "--policy",
+        "how the sparse net's connections change: set, static, or any policy as in Python, 'RigL(every=100)'; "
+        "with --density 1 a net that begins dense, for policies that prune",
+        default="set",
+    )
     add(group, "--zeta", "fraction that SET replaces (default: 0.3)", type=float)
     add(group, "--by", "how SET ranks connections (default: sign)", choices=("sign", "magnitude"))
     group = parser.add_argument_group("training")
@@ -76,14 +84,15 @@ def run(args):
     from ..reports import comparison
 
     arms = _settle(args)
+    policy = policy_text.parse(args.policy) if args.policy != "set" else sm.SET(zeta=args.zeta, by=args.by)
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     if args.threads is not None:
         checks.integer("--threads", args.threads, 1, sm.threads.available_cpus())
     sm.set_num_threads(args.threads)
     training, validation, (X_test, y_test), sizes = _data(args)
-    out = args.out or pathlib.Path("sparsemlp-runs") / f"{args.dataset}-{args.net}-{args.policy}-s{args.seed}"
+    out = args.out or pathlib.Path("sparsemlp-runs") / f"{args.dataset}-{args.net}-{_as_file_name(args.policy)}-s{args.seed}"
     settings = {k: str(v) if isinstance(v, pathlib.Path) else v for k, v in vars(args).items() if k != "command"}
-    trainers = {arm: _trainer(arm, sizes, args) for arm in arms}  # all of them first: a wrong setting costs no training
+    trainers = {arm: _trainer(arm, sizes, policy, args) for arm in arms}  # all of them first: a wrong setting costs no training
     results = {"settings": settings, "sizes": sizes, "machine": {**machine(), "load": load}, "finished": False, "arms": {}}
     if _limit_blas(args.threads):
         results["machine"]["blas_threads"] = args.threads
@@ -186,6 +195,11 @@ def _earlier(out, settings, args):
     return {}
 
 
+def _as_file_name(text):
+    """The text with what a file name should not hold as dashes: RigL-every-100."""
+    return re.sub(r"[^\w.]+", "-", text).strip("-")
+
+
 def _limit_blas(n):
     """Let BLAS use `n` threads, if it is given; returns whether that could be done."""
     if n is not None:
@@ -241,14 +255,13 @@ def _sizes(net, n_features, n_classes):
     return sizes
 
 
-def _trainer(arm, sizes, args):
+def _trainer(arm, sizes, policy, args):
     import sparsemlp as sm
 
     if arm == "dense":
         topology, policy = sm.Dense(), sm.Static()
     else:
-        topology = sm.ErdosRenyi(epsilon=args.epsilon, density=args.density)
-        policy = sm.SET(zeta=args.zeta, by=args.by) if args.policy == "set" else sm.Static()
+        topology = sm.Dense() if args.density == 1 else sm.ErdosRenyi(epsilon=args.epsilon, density=args.density)
     net = sm.MLP(sizes, topology=topology, activation=args.activation, dropout=args.dropout, seed=args.seed)
     kind = {"sgd": sm.SGD, "adam": sm.Adam, "adamw": sm.AdamW, "rmsprop": sm.RMSprop}[args.optimizer]
     momentum = {"momentum": args.momentum} if args.optimizer == "sgd" else {}

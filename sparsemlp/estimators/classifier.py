@@ -85,36 +85,6 @@ class SparseMLPClassifier(ClassifierMixin, SparseMLP):
     MLP(64-300-300-10, 11,220 connections, density 0.1)
     """
 
-    def __init__(
-        self,
-        hidden_layer_sizes=(300, 300),
-        density=0.1,
-        *,
-        topology=None,
-        activation="relu",
-        dropout=0.0,
-        policy="set",
-        optimizer="adam",
-        learning_rate=0.001,
-        batch_size="auto",
-        max_iter=100,
-        shuffle=True,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        tol=1e-4,
-        warm_start=False,
-        random_state=None,
-        verbose=False,
-    ):
-        self.hidden_layer_sizes, self.density, self.topology = hidden_layer_sizes, density, topology
-        self.activation, self.dropout, self.policy = activation, dropout, policy
-        self.optimizer, self.learning_rate, self.batch_size = optimizer, learning_rate, batch_size
-        self.max_iter, self.shuffle = max_iter, shuffle
-        self.early_stopping, self.validation_fraction = early_stopping, validation_fraction
-        self.n_iter_no_change, self.tol = n_iter_no_change, tol
-        self.warm_start, self.random_state, self.verbose = warm_start, random_state, verbose
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True

@@ -7,9 +7,8 @@ import numpy as np
 from .. import checks
 from ..schedules import Annealed
 from ..topology.change import Change
-from ..topology.select import smallest_magnitude
+from ..topology.select import largest_magnitude, smallest_magnitude
 from .base import Policy
-from .ranking import largest_of
 from .state import Array, check_entries
 
 
@@ -119,7 +118,7 @@ class AnnealedPruning(Policy):
         n_kept = max(1, round(self.keep * size))
         n_unmasked = round(size * Annealed(n_kept / size, self.mu)(i, n))
         unmasked = np.flatnonzero(~masked)
-        choose = largest_of if self.target == "largest" else smallest_magnitude
+        choose = largest_magnitude if self.target == "largest" else smallest_magnitude
         masked = masked.copy()
         masked[unmasked[choose(values[unmasked], max(0, unmasked.size - n_unmasked))]] = True
         return masked

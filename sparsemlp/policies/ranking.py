@@ -3,7 +3,6 @@
 import numpy as np
 
 from .. import checks
-from ..topology.select import smallest_magnitude
 
 
 def check_layers(name, layers):
@@ -41,14 +40,6 @@ def smallest(view, n_kept):
         Empty if there are no more than `n_kept` connections. Of equal magnitudes the first go.
     """
     return view.smallest(max(0, view.n_connections - n_kept))
-
-
-def largest_of(values, k):
-    """Positions of the k values farthest from zero, int64, ascending; of equal magnitudes the first are taken."""
-    others = values.size - 1 - smallest_magnitude(values[::-1], values.size - k)
-    taken = np.ones(values.size, bool)
-    taken[others] = False
-    return np.flatnonzero(taken)
 
 
 def threshold_of(view, drop):
