@@ -58,7 +58,7 @@ class Case:
                self.block, chunks, ticket, ints, reals)  # fmt: skip
         return self.untiled(y)
 
-    def backward(self, n_threads, activation=1, threshold=0, need_dx=True, kernel=backward.backward):
+    def backward(self, n_threads, activation=1, threshold=0, need_dx=True, groups=1, slots=3, kernel=backward.backward):
         x, dy = self.tiled(self.x), self.tiled(self.dy)
         n_in, n_out = self.shape
         dx = np.full((len(x), n_in, self.lanes) if need_dx else (0, 0, self.lanes), np.nan, self.dtype)
@@ -66,20 +66,23 @@ class Case:
         data, bias, dbias = self.data.copy(), self.bias.copy(), self.dy.sum(axis=1)
         state, bias_state = np.full((1, data.size), np.nan, self.dtype), np.full((1, n_out), np.nan, self.dtype)
         chunks = np.unique(np.linspace(0, n_in, 6).astype(np.int64))
-        ticket, scratch = np.zeros(8 * (n_threads + 8), np.int64), np.full(n_threads * (data.size + 16), np.nan, self.dtype)
+        groups = min(groups, len(x))
+        parts = -(-n_threads // groups)
+        ticket = np.zeros(8 * (groups * (parts + 8) + 2 * parts * slots), np.int64)
+        scratch = np.full((groups, parts, slots, data.size + n_in + 4), np.nan, self.dtype)
         hyper = np.zeros(9, self.dtype)
         kernel(self.w, n_threads, x, dy, dx, dbias_in, data, self.indices.view(np.uint32), self.in_ptr, self.block, chunks, ticket, state,
                bias, dbias, bias_state, scratch, *self.epilogue(activation, threshold), 0, hyper, hyper)  # fmt: skip
         return (self.untiled(dx) if need_dx else None), dbias_in, state[0], bias_state[0]
 
-    def check(self, activation=1, threshold=0, n_threads=1, **kernels):
+    def check(self, activation=1, threshold=0, n_threads=1, groups=1, slots=3, **kernels):
         n_in, n_out = self.shape
         _, reals = self.epilogue(activation, threshold)
         extra = {"threshold": threshold, "key": 12345, "scale": 1 / (threshold / 2**32) if threshold else 1.0}
         y = self.forward(n_threads, activation, threshold, **{k: v for k, v in kernels.items() if k == "kernel"})
         want = naive.forward(self.x, self.matrix, self.bias, activation, 0.1, **extra)
         np.testing.assert_allclose(y, want, rtol=0, atol=rounding(self.dtype, n_in, extra["scale"]))
-        dx, dbias, dw, db = self.backward(n_threads, activation, threshold)
+        dx, dbias, dw, db = self.backward(n_threads, activation, threshold, groups=groups, slots=slots)
         want = naive.backward(self.x, self.dy, self.matrix, activation, 0.1, keep=float(reals[2]), **extra)
         np.testing.assert_allclose(dx, want[0], rtol=0, atol=rounding(self.dtype, n_out, extra["scale"]))
         np.testing.assert_allclose(dbias, want[1], rtol=0, atol=rounding(self.dtype, n_out + self.n_batch, extra["scale"] * self.n_batch))
@@ -100,9 +103,9 @@ layers = st.builds(
 
 
 @settings(deadline=None, max_examples=60, derandomize=True)
-@given(layers, st.integers(0, 4), st.sampled_from([0, 2**31]), st.sampled_from(THREADS))
-def test_forward_and_backward(case, activation, threshold, n_threads):
-    case.check(activation, threshold, n_threads)
+@given(layers, st.integers(0, 4), st.sampled_from([0, 2**31]), st.sampled_from(THREADS), st.integers(1, 3), st.sampled_from([1, 3]))
+def test_forward_and_backward(case, activation, threshold, n_threads, groups, slots):
+    case.check(activation, threshold, n_threads, groups, slots)
 
 
 @pytest.mark.parametrize("lanes", [8, 32, 64, 128])
@@ -110,15 +113,17 @@ def test_every_width(lanes):
     Case(30, 20, 0.4, 150, np.float32, 1, lanes=lanes).check(threshold=2**31)
 
 
+@pytest.mark.parametrize("groups", [1, 2, 3])
 @pytest.mark.parametrize("block", [None, 5])
-def test_any_number_of_threads_gives_the_same_bits(block):
+def test_any_number_of_threads_gives_the_same_bits(block, groups):
     case = Case(60, 50, 0.3, 45, np.float32, 2, block=block)
     y = case.forward(1, 3, 2**31, kernel=forward.forward_serial)
-    back = case.backward(1, 3, 2**31, kernel=backward.backward_serial)
+    back = case.backward(1, 3, 2**31, groups=groups, kernel=backward.backward_serial)
     for n in THREADS:
         np.testing.assert_array_equal(case.forward(n, 3, 2**31), y)
-        for a, b in zip(case.backward(n, 3, 2**31), back, strict=True):
-            np.testing.assert_array_equal(a, b)
+        for slots in (1, 2, 5):
+            for a, b in zip(case.backward(n, 3, 2**31, groups=groups, slots=slots), back, strict=True):
+                np.testing.assert_array_equal(a, b)
 
 
 def test_first_layer_needs_no_dx():

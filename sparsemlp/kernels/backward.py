@@ -3,7 +3,8 @@
 import numpy as np
 from numba import njit, prange
 
-from .common import U, activate_back, begin, claim, done, fetch, unit_key, wait
+from .atomics import atomic_add, atomic_load, atomic_take
+from .common import U, activate_back, begin, done, fetch, unit_key, wait
 from .simd import INNER, KERNEL, lanes, vload, vscale, vsplat, vstore, vsum
 from .simd_math import vdropout
 from .simd_products import vback4, vdot, vdot4, vfma
@@ -73,19 +74,20 @@ def _unit_no_dx(w, k, k1, outputs, dy, do, x, xo, dw, d):
 
 
 @njit(**INNER)
-def _rows(w, i0, i1, q, x, dy, dx, dbias_in, data, outputs, ptr, block, state, scratch, s0, ints, reals, rule, hyper, prefetch_dy):
-    """Block q of the input units [i0, i1): tile by tile, then their update."""
+def _gradients(w, tile0, tile1, i0, i1, q, x, dy, dx, data, outputs, ptr, block, scratch, s0, ints, reals, prefetch_dy):
+    """Block q of the input units [i0, i1), some tiles: dw from scratch[s0], behind it the units' sums of dX; returns how many dw."""
     T = lanes(w)
-    n_tiles, n_in, n_out = x.shape[0], x.shape[1], dy.shape[1]
+    n_in, n_out = x.shape[1], dy.shape[1]
     last = q == ptr.shape[0] - 2
     activation, threshold, key = ints[0], ints[1], ints[2]
     need_dx = dx.size > 0
-    d = np.int64(s0)
+    n = np.int64(0)
     for i in range(U(i0), U(i1)):
-        d += np.int64(ptr[q + 1, i]) - np.int64(ptr[q, i])
-    for k in range(U(s0), U(d)):
+        n += np.int64(ptr[q + 1, i]) - np.int64(ptr[q, i])
+    sums = s0 + n - i0
+    for k in range(U(s0), U(s0 + n + (i1 - i0))):
         scratch[k] = 0
-    for tile in range(n_tiles):
+    for tile in range(tile0, tile1):
         do = tile * n_out * T
         if prefetch_dy:
             fetch(w, dy, do + q * block * T, min(block, n_out - q * block))
@@ -102,12 +104,22 @@ def _rows(w, i0, i1, q, x, dy, dx, dbias_in, data, outputs, ptr, block, state, s
                         g = vdropout(g, unit_key(key, i), tile * T, np.uint32(threshold), reals[1])
                         y = vscale(reals[2], y)
                     g = activate_back(y, g, activation, reals[0])
-                    s = vsum(g)
-                    dbias_in[i] = dbias_in[i] + s if tile else s
+                    scratch[sums + np.int64(i)] += vsum(g)
                 vstore(dx, xo, g)
             else:
                 _unit_no_dx(w, k0, k1, outputs, dy, do, x, xo, scratch, d)
             d += np.int64(k1 - k0)
+    return n
+
+
+@njit(**INNER)
+def _apply(n, n_groups, stride, i0, i1, q, sums, dbias_in, data, ptr, state, scratch, s0, rule, hyper):
+    """Add up what the groups left `stride` apart, in their order: the sums of dX and, at once used by the update, n times dw."""
+    for group in range(1, n_groups):
+        for k in range(U(s0), U(s0 + n + sums * (i1 - i0))):
+            scratch[k] += scratch[k + U(group * stride)]
+    for i in range(i0, i0 + sums * (i1 - i0)):
+        dbias_in[i] = scratch[s0 + n + i - i0]
     if ptr.shape[0] == 2:  # one block: the units' connections lie side by side
         update(ptr[0, i0], ptr[1, i1 - 1], data, scratch, s0, state, rule, hyper)
     else:
@@ -120,27 +132,53 @@ def _rows(w, i0, i1, q, x, dy, dx, dbias_in, data, outputs, ptr, block, state, s
 @njit(**INNER)
 def _thread(
     t, n_threads, w, x, dy, dx, dbias_in, data, outputs, ptr, block, chunks, ticket, state,
-    bias, dbias, bias_state, scratch, ints, reals, rule, hyper, bias_hyper,
+    bias, dbias, bias_state, slots, ints, reals, rule, hyper, bias_hyper,
 ):  # fmt: skip
-    n_blocks, n_chunks = ptr.shape[0] - 1, chunks.size - 1
-    s0 = t * (scratch.size // n_threads)
+    """One thread's share: its own queue of items first, then one at a time of what the others have left.
+
+    An item is taken only when its slot is free, so that a thread that holds one never waits for a slot: no deadlock.
+    """
+    n_tiles, n_blocks, n_chunks = x.shape[0], ptr.shape[0] - 1, chunks.size - 1
+    n_groups, n_parts, n_slots, size = slots.shape
+    n_queues, scratch = n_groups * n_parts, slots.ravel()
+    arrived, freed, passes = n_queues, n_queues + n_parts * n_slots, n_queues + 2 * n_parts * n_slots
     fetched = np.int64(-1)
-    for v in range(n_threads):
-        queue = (t + v) % n_threads
-        first = n_chunks * queue // n_threads
-        m = n_chunks * (queue + 1) // n_threads - first
-        u = claim(ticket, queue)
-        while u < n_blocks * m:
-            q = u // m
-            c = first + u - q * m
-            if n_blocks > 1:
-                wait(ticket, n_threads, c, q)
-            _rows(w, chunks[c], chunks[c + 1], q, x, dy, dx, dbias_in, data, outputs, ptr, block, state, scratch, s0,
-                  ints, reals, rule, hyper, x.shape[0] > 1 or fetched != q)  # fmt: skip
-            fetched = q
-            if n_blocks > 1:
-                done(ticket, n_threads, c)
-            u = claim(ticket, queue)
+    home = queue = np.int64(t)
+    unfinished = n_queues  # queues that may hold items, as far as a walk around them has shown
+    while unfinished > 0:
+        group, part = queue // n_parts, queue % n_parts
+        first = n_chunks * part // n_parts
+        m = n_chunks * (part + 1) // n_parts - first
+        u = atomic_load(ticket, 8 * queue)
+        if u >= n_blocks * m:
+            unfinished -= 1
+            queue = (queue + 1) % n_queues
+            continue
+        unfinished = n_queues
+        slot = part * n_slots + u % n_slots
+        if atomic_load(ticket, 8 * (freed + slot)) < u // n_slots:  # a group lags behind: help it
+            queue = (queue + 1) % n_queues
+            continue
+        if not atomic_take(ticket, 8 * queue, u):
+            continue
+        q = u // m
+        c = first + u - q * m
+        i0, i1 = chunks[c], chunks[c + 1]
+        tile0, tile1 = n_tiles * group // n_groups, n_tiles * (group + 1) // n_groups
+        if n_blocks > 1:
+            wait(ticket, passes, group * n_chunks + c, q)
+        n = _gradients(w, tile0, tile1, i0, i1, q, x, dy, dx, data, outputs, ptr, block, scratch, (group * n_parts * n_slots + slot) * size,
+                       ints, reals, tile1 - tile0 > 1 or fetched != tile0 * n_blocks + q)  # fmt: skip
+        fetched = tile0 * n_blocks + q
+        if n_blocks > 1:
+            done(ticket, passes, group * n_chunks + c)
+        if atomic_add(ticket, 8 * (arrived + slot), 1) % n_groups == n_groups - 1:
+            sums = dx.size > 0 and q == n_blocks - 1
+            _apply(n, n_groups, n_parts * n_slots * size, i0, i1, q, sums, dbias_in, data, ptr, state, scratch, slot * size, rule, hyper)
+            atomic_add(ticket, 8 * (freed + slot), 1)
+        if n_threads < n_queues:  # nobody else works for some group: stay, changing tiles at every item would cost more
+            home = queue
+        queue = home
     j0, j1 = bias.size * t // n_threads, bias.size * (t + 1) // n_threads
     update(j0, j1, bias, dbias, j0, bias_state, rule, bias_hyper)
 
@@ -148,7 +186,7 @@ def _thread(
 @njit(parallel=True, **KERNEL)
 def backward(
     w, n_threads, x, dy, dx, dbias_in, data, outputs, ptr, block, chunks, ticket, state,
-    bias, dbias, bias_state, scratch, ints, reals, rule, hyper, bias_hyper,
+    bias, dbias, bias_state, slots, ints, reals, rule, hyper, bias_hyper,
 ):  # fmt: skip
     """Gradients of one sparse layer, and its update.
 
@@ -163,29 +201,33 @@ def backward(
     ptr : uint32[blocks + 1, n_in], block q of unit i is data[ptr[q, i]:ptr[q + 1, i]]
     block : output units in a block
     chunks : int64[n + 1], bounds of ranges of input units of about equal work
-    ticket : int64[8 * (n_threads + n)], scratch
+    ticket : int64[8 * (groups * parts + 2 * parts * slots)], and 8 * groups * n more where there are several blocks; scratch
     state : float[k, connections], the optimizer's, updated; bias, bias_state : likewise; dbias : float[n_out]
-    scratch : float[n_threads * (connections of the largest chunk + 4)]
+    slots : float[groups, parts, slots, connections + units of the largest chunk + 4], scratch; at most as many groups as tiles, at
+        least n_threads parts of all groups
     ints, reals : activation and dropout of the layer *below*, as in `forward`
     rule, hyper, bias_hyper : see `update`
 
     Notes
     -----
-    2 * connections * batch multiply-adds, half without dx. The weights' gradient never exists as a whole: a chunk's is summed in
-    `scratch`, tile after tile, and used at once. One thread owns a unit: the same bits for any number of threads.
+    2 * connections * batch multiply-adds, half without dx. The tiles of the batch are cut into groups, and each thread begins with
+    one group, as in `forward`: the group's activations and gradients stay in its cache. A queue's items are the chunks of one part
+    of the layer for one group, block after block. The weights' gradient never exists as a whole: each group sums an item's part of it
+    in a slot, tile after tile; who brings the last group's adds the slots up in the order of the groups, updates the weights and frees
+    the slots for a later chunk. The same bits for any number of threads.
     """
     begin(ticket)
     for t in prange(n_threads):
         _thread(t, n_threads, w, x, dy, dx, dbias_in, data, outputs, ptr, block, chunks, ticket, state,
-                bias, dbias, bias_state, scratch, ints, reals, rule, hyper, bias_hyper)  # fmt: skip
+                bias, dbias, bias_state, slots, ints, reals, rule, hyper, bias_hyper)  # fmt: skip
 
 
 @njit(**KERNEL)
 def backward_serial(
     w, n_threads, x, dy, dx, dbias_in, data, outputs, ptr, block, chunks, ticket, state,
-    bias, dbias, bias_state, scratch, ints, reals, rule, hyper, bias_hyper,
+    bias, dbias, bias_state, slots, ints, reals, rule, hyper, bias_hyper,
 ):  # fmt: skip
     """`backward` by the calling thread alone."""
     begin(ticket)
     _thread(0, 1, w, x, dy, dx, dbias_in, data, outputs, ptr, block, chunks, ticket, state,
-            bias, dbias, bias_state, scratch, ints, reals, rule, hyper, bias_hyper)  # fmt: skip
+            bias, dbias, bias_state, slots, ints, reals, rule, hyper, bias_hyper)  # fmt: skip

@@ -3,7 +3,8 @@
 import numpy as np
 from numba import njit
 
-from .simd import INNER, atomic_add, atomic_load, lanes, prefetch
+from .atomics import atomic_add, atomic_load
+from .simd import INNER, lanes, prefetch
 from .simd_math import vleaky, vrelu, vrelu_back, vsigmoid, vsigmoid_back, vtanh, vtanh_back
 
 IDENTITY, RELU, LEAKY_RELU, SIGMOID, TANH = range(5)
@@ -25,18 +26,18 @@ def claim(ticket, queue):
 
 
 @njit(**INNER)
-def wait(ticket, n_threads, item, n):
+def wait(ticket, first, item, n):
     """Until `n` earlier passes over this item are done.
 
     They were claimed before this one, by threads that are running: no deadlock, whatever the number of threads or the scheduling.
     """
-    while atomic_load(ticket, 8 * (n_threads + item)) < n:
+    while atomic_load(ticket, 8 * (first + item)) < n:
         pass
 
 
 @njit(**INNER)
-def done(ticket, n_threads, item):
-    atomic_add(ticket, 8 * (n_threads + item), 1)
+def done(ticket, first, item):
+    atomic_add(ticket, 8 * (first + item), 1)
 
 
 @njit(**INNER)

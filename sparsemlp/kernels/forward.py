@@ -95,7 +95,7 @@ def forward(w, n_threads, x, y, bias, data, perm, inputs, ptr, block, chunks, ti
     ptr : uint32[blocks + 1, n_out], block q of unit j is perm[ptr[q, j]:ptr[q + 1, j]]
     block : input units in a block
     chunks : int64[n + 1], bounds of ranges of output units of about equal work
-    ticket : int64[8 * (n_threads + tiles * n)], scratch
+    ticket : int64[8 * n_threads], and 8 * tiles * n more where there are several blocks; scratch
     ints : int64[3], activation, dropout threshold (0: none), dropout key
     reals : float[3], slope, 1 / keep, keep
 

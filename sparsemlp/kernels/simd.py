@@ -226,24 +226,6 @@ def vsum(typing, a):
 
 
 @intrinsic
-def atomic_add(typing, array, offset, v):
-    """array[offset] += v for int64, as one indivisible operation; the value before it."""
-
-    def code(context, builder, sig, args):
-        return builder.atomic_rmw("add", pointer(context, builder, sig.args[0], *args[:2]), args[2], ordering="seq_cst")
-
-    return types.int64(array, types.int64, types.int64), code
-
-
-@intrinsic
-def atomic_load(typing, array, offset):
-    def code(context, builder, sig, args):
-        return builder.load_atomic(pointer(context, builder, sig.args[0], *args), ordering="acquire", align=8)
-
-    return types.int64(array, types.int64), code
-
-
-@intrinsic
 def prefetch(typing, array, offset):
     """Ask for the cache line at array.flat[offset] to be brought to the second-level cache."""
 

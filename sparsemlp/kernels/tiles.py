@@ -9,27 +9,37 @@ from .simd_math import transpose_block
 
 
 @njit(**INNER)
-def _columns(w, square, X, rows, x, f0, f1, offsets):
-    """Features [f0, f1) of all samples; full squares by shuffles, the rest one by one."""
+def _columns(w, square, X, rows, x, tile, f0, f1, offsets):
+    """Features [f0, f1) of the samples of one tile; full squares by shuffles, the rest one by one."""
     T, B = lanes(w), lanes(square)
-    n, F = rows.size, X.shape[1]
+    F = X.shape[1]
     Xf, xf = X.ravel(), x.ravel()
-    n_square = n // B * B
+    r0, r1 = tile * T, min(rows.size, (tile + 1) * T)
+    r_square = r0 + (r1 - r0) // B * B
     f_square = f0 + (f1 - f0) // B * B
-    for r in range(0, n_square, B):
-        o = (r // T) * F * T + r % T
+    o = tile * F * T - r0  # of feature 0 and row 0
+    for r in range(r0, r_square, B):
         for f in range(f0, f_square, B):
             for i in range(B):
                 offsets[i] = rows[r + i] * F + f
-            transpose_block(Xf, offsets, xf, o + f * T, T, square)
-    for r in range(n):
-        o = (r // T) * F * T + r % T
-        for f in range(U(f0 if r >= n_square else f_square), U(f1)):
-            xf[U(o) + f * U(T)] = Xf[U(rows[r]) * U(F) + f]
-    for r in range(n, x.shape[0] * T):
-        o = (r // T) * F * T + r % T
+            transpose_block(Xf, offsets, xf, o + r + f * T, T, square)
+    for r in range(r0, r1):
+        for f in range(U(f0 if r >= r_square else f_square), U(f1)):
+            xf[U(o + r) + f * U(T)] = Xf[U(rows[r]) * U(F) + f]
+    for r in range(r1, r0 + T):
         for f in range(U(f0), U(f1)):
-            xf[U(o) + f * U(T)] = 0
+            xf[U(o + r) + f * U(T)] = 0
+
+
+@njit(**INNER)
+def _share(t, n_threads, w, square, X, rows, x, offsets):
+    """One thread's part of all features of all tiles, tile by tile: the tiles that it begins with in the layers."""
+    F, B = X.shape[1], lanes(square)
+    n = (F + B - 1) // B
+    p0, p1 = x.shape[0] * n * t // n_threads, x.shape[0] * n * (t + 1) // n_threads
+    for tile in range(p0 // n, (p1 + n - 1) // n):
+        f0, f1 = max(p0 - tile * n, 0) * B, min((p1 - tile * n) * B, F)
+        _columns(w, square, X, rows, x, tile, f0, f1, offsets)
 
 
 @njit(parallel=True, **KERNEL)
@@ -43,16 +53,14 @@ def to_tiles(w, square, n_threads, X, rows, x, offsets):
     x : float[tiles, n_features, lanes], overwritten
     offsets : int64[n_threads, 16], scratch
     """
-    F, B = X.shape[1], lanes(square)
     for t in prange(n_threads):
-        f1 = F if t == n_threads - 1 else F * (t + 1) // n_threads // B * B
-        _columns(w, square, X, rows, x, F * t // n_threads // B * B, f1, offsets[t])
+        _share(t, n_threads, w, square, X, rows, x, offsets[t])
 
 
 @njit(**KERNEL)
 def to_tiles_serial(w, square, n_threads, X, rows, x, offsets):
     """`to_tiles` by the calling thread alone."""
-    _columns(w, square, X, rows, x, 0, X.shape[1], offsets[0])
+    _share(0, 1, w, square, X, rows, x, offsets[0])
 
 
 @njit(**KERNEL)

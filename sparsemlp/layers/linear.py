@@ -1,5 +1,6 @@
 """y = dropout(activation(x W + b)), with sparse or dense W."""
 
+import math
 from functools import partial
 
 import numpy as np
@@ -11,10 +12,12 @@ from .input_dropout import epilogue_arrays
 
 # codes of kernels/common.py, by name, so that importing this module compiles nothing
 ACTIVATIONS = {"identity": 0, "relu": 1, "leaky_relu": 2, "sigmoid": 3, "tanh": 4}
-BLOCK_BYTES = 256 * 1024  # of a batch tile that a pass over a sparse layer works in: half of a common second-level cache
-CONNECTIONS_PER_VISIT = 4  # fewer in a (unit, block) pair, and blocks cost more than they save
+BLOCK_BYTES = 1024 * 1024  # of a batch tile that a pass over a sparse layer works in: a common second-level cache
+CONNECTIONS_PER_VISIT = 256  # fewer in a (unit, block) pair, and blocks cost more than they save
 CHUNKS_PER_THREAD = 6
-CHUNK_CONNECTIONS = 16_384  # at most, in a chunk of several units: bounds the scratch memory
+CHUNK_CONNECTIONS = 8192  # at most, in a chunk of several units: bounds the scratch memory
+GROUPS = 2  # of tiles, that backward works on side by side; a number of threads here would make results depend on it
+SLOTS = 4  # chunks by which a group may be ahead of another in backward
 
 
 def _chunks(ptr, n_chunks):
@@ -93,7 +96,7 @@ class Linear(Restored):
         chunks = _chunks(weights._out_ptr, n_chunks)
         block, ptr = _blocks(w, weights._out_ptr, weights._inputs, self.n_in, x.shape[2] * x.itemsize)
         perm, inputs = weights._perm.view(np.uint32), weights._inputs.view(np.uint32)
-        ticket = context.ticket(nt + tiles * chunks.size)
+        ticket = context.ticket(nt + (tiles * chunks.size if len(ptr) > 2 else 0))
         kernel = forward.forward if nt > 1 else forward.forward_serial
         return kernel, (w, nt, x, y, self.bias, weights.data, perm, inputs, ptr, block, chunks, ticket, ints, reals)
 
@@ -123,16 +126,19 @@ class Linear(Restored):
                 (self.bias, dbias, bias_state, rule, bias_hyper),
             )  # fmt: skip
         weights = self.weights
-        n_chunks = max(CHUNKS_PER_THREAD * nt, weights.n_connections // CHUNK_CONNECTIONS)
-        chunks = _chunks(weights._indptr, n_chunks)
+        groups = min(GROUPS, x.shape[0])
+        parts = -(-nt // groups)
+        chunks = _chunks(weights._indptr, max(CHUNKS_PER_THREAD * nt, weights.n_connections // CHUNK_CONNECTIONS))
         block, ptr = _blocks(w, weights._indptr, weights._indices, self.n_out, x.shape[2] * x.itemsize)
-        largest = int(np.diff(weights._indptr[chunks]).max())
-        ticket, scratch = context.ticket(nt + chunks.size), context.scratch(nt * (largest + 16))
+        largest = int((np.diff(weights._indptr[chunks]) + np.diff(chunks)).max()) + 4
+        shape = groups, parts, SLOTS, -(-largest // 16) * 16
+        ticket = context.ticket(groups * parts + 2 * parts * SLOTS + (groups * chunks.size if len(ptr) > 2 else 0))
+        slots = context.scratch(math.prod(shape)).reshape(shape)
         outputs = weights._indices.view(np.uint32)
         kernel = backward.backward if nt > 1 else backward.backward_serial
         return kernel, (
             w, nt, x, dy, dx, dbias_in, weights.data, outputs, ptr, block, chunks, ticket, state,
-            self.bias, dbias, bias_state, scratch, ints, reals, rule, hyper, bias_hyper,
+            self.bias, dbias, bias_state, slots, ints, reals, rule, hyper, bias_hyper,
         )  # fmt: skip
 
     def arrays(self):
