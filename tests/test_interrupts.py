@@ -88,3 +88,21 @@ def test_the_engine_is_free_afterwards(problem, monkeypatch, error):
     other.start()
     other.join(60)
     assert done == [1]
+
+
+def test_an_interrupt_inside_numbas_lock_stops_no_other_thread(problem):
+    """numba's own functions for the number of threads take a lock that an interrupt can leave locked; a step takes it once at most."""
+    from numba.np.ufunc import parallel
+
+    X, _ = problem
+    net = sm.MLP([6, 9, 2], seed=0)
+    wanted = net.predict(X)
+    with threads.engine():
+        pass  # numba has started its threads
+    found = []
+    other = threading.Thread(target=lambda: found.append(net.predict(X)), daemon=True)
+    with parallel._backend_init_process_lock:
+        other.start()
+        other.join(30)
+    assert len(found) == 1
+    np.testing.assert_array_equal(found[0], wanted)
