@@ -22,10 +22,10 @@ def train(seed=0, topology="sparse", epochs=3):
     """The hash of a small training's final bits."""
     import sparsemlp as sm
 
-    X, y = data(n=200)
+    X, y = data(n=300)
     net = sm.MLP([12, 150, 120, 4], topologies()[topology], dropout=0.2, seed=seed)
     trainer = sm.Trainer(net, optimizers()["momentum"], policy=sm.SET())
-    trainer.fit(X, y, epochs=epochs, batch_size=64)
+    trainer.fit(X, y, epochs=epochs, batch_size=128)  # two tiles: threads help each other
     trainer.network.check()
     return digest(trainer.network)
 
