@@ -1,7 +1,9 @@
 """An interrupt leaves no thread that still writes, no mask undone, and the engine free."""
 
+import gc
 import threading
 import time
+import zipfile
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -106,3 +108,21 @@ def test_an_interrupt_inside_numbas_lock_stops_no_other_thread(problem):
         other.join(30)
     assert len(found) == 1
     np.testing.assert_array_equal(found[0], wanted)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(28, "No space left on device")], ids=repr)
+def test_what_stops_a_save_goes_on_as_itself(problem, tmp_path, monkeypatch, error):
+    """Python's zip file, half written, would raise a ValueError of its own."""
+    net, path = sm.MLP([6, 9, 2], seed=0), tmp_path / "net.sm"
+    sm.save(path, net)
+    before = path.read_bytes()
+
+    def stopped(*args):
+        raise error
+
+    monkeypatch.setattr(zipfile, "_get_compressor", stopped)
+    with pytest.raises(type(error)):
+        sm.save(path, net)
+    gc.collect()
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]

@@ -51,12 +51,17 @@ class Writer:
         text = json.dumps(value, default=_plain, separators=(",", ":")).encode("ascii")
         if len(text) > LARGEST_JSON:
             raise CheckpointError(f"The history and settings of a checkpoint must fit in {LARGEST_JSON} bytes; they take {len(text)}.")
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        archive = zipfile.ZipFile(file, "w", zipfile.ZIP_STORED)
+        try:
             archive.writestr(_info(INDEX), text)
             for k, array in enumerate(self.arrays):
                 with archive.open(_info(f"arrays/{k}.npy"), "w", force_zip64=array.nbytes > 2**30) as member:
                     stored = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).reshape(array.shape)
                     np.lib.format.write_array(member, stored, version=(1, 0), allow_pickle=False)
+            archive.close()
+        except BaseException:
+            archive.fp = None  # given up: closing half an archive, now or when it is collected, would hide Ctrl-C behind a ValueError
+            raise
 
 
 def _info(name):
