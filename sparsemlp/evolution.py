@@ -211,7 +211,8 @@ class Evolution:
         return rows if any(a is not None for row in rows for a in row.values()) else None
 
     def saved_of(self, k):
-        gradient = self.gradients[k][0][0] if "gradient" in self.asked[k] else None
+        stored = self.gradients.get(k)  # none yet if a first step was asked for and interrupted
+        gradient = stored[0][0] if stored is not None and "gradient" in self.asked[k] else None
         return {"gradient": gradient, "accumulated_gradient": self.accumulated.get(k)}
 
     def restore(self, states, rows, evolved):

@@ -126,3 +126,18 @@ def test_what_stops_a_save_goes_on_as_itself(problem, tmp_path, monkeypatch, err
         sm.save(path, net)
     gc.collect()
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_step_that_was_asked_for_gradients_and_interrupted_can_be_saved(problem, tmp_path, monkeypatch):
+    X, y = problem
+    trainer = sm.Trainer(sm.MLP([6, 9, 2], seed=0), policy=DropFirst(), dense_above=0.0)
+
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(trainer, "_run_step", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(X, y, epochs=1)
+    monkeypatch.undo()
+    sm.save(tmp_path / "t.sm", trainer)
+    sm.load(tmp_path / "t.sm", custom=[DropFirst]).fit(X, y, epochs=1, resume=True)
