@@ -211,9 +211,12 @@ class Evolution:
         return rows if any(a is not None for row in rows for a in row.values()) else None
 
     def saved_of(self, k):
-        stored = self.gradients.get(k)  # none yet if a first step was asked for and interrupted
+        """Layer k's gradients for the policy; None where there are none of this topology: an interrupt may leave others."""
+        stored, accumulated = self.gradients.get(k), self.accumulated.get(k)
+        size = self.network.layers[k].weights.data.size
         gradient = stored[0][0] if stored is not None and "gradient" in self.asked[k] else None
-        return {"gradient": gradient, "accumulated_gradient": self.accumulated.get(k)}
+        found = {"gradient": gradient, "accumulated_gradient": accumulated}
+        return {name: a if a is not None and a.size == size else None for name, a in found.items()}
 
     def restore(self, states, rows, evolved):
         """Go on from saved states, and from what `saved` gave; arrays are of the right length and dtype."""

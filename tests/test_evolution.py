@@ -242,10 +242,11 @@ def test_states_of_a_file_are_checked(tmp_path):
 
 
 @pytest.mark.parametrize("wrong", [np.zeros(3), np.zeros(48, np.float32), np.full(48, np.nan), 5])
-def test_gradients_of_a_file_are_checked(tmp_path, wrong):
+def test_gradients_of_a_file_are_checked(tmp_path, monkeypatch, wrong):
     trainer = sm.Trainer(net(), policy=Dissipate())
     trainer.fit(X, Y, epochs=1, batch_size=20)
-    trainer.evolution.accumulated[0] = wrong
+    nothing = {"gradient": None, "accumulated_gradient": None}
+    monkeypatch.setattr(trainer.evolution, "saved", lambda: [{**nothing, "accumulated_gradient": wrong}, nothing])
     sm.save(tmp_path / "bad.sm", trainer)
     with pytest.raises(sm.CheckpointError, match=r"gradients\[0\].accumulated_gradient"):
         sm.load(tmp_path / "bad.sm", custom=[Dissipate])

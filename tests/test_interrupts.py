@@ -141,3 +141,12 @@ def test_a_step_that_was_asked_for_gradients_and_interrupted_can_be_saved(proble
     monkeypatch.undo()
     sm.save(tmp_path / "t.sm", trainer)
     sm.load(tmp_path / "t.sm", custom=[DropFirst]).fit(X, y, epochs=1, resume=True)
+
+
+def test_gradients_of_a_topology_that_an_interrupt_left_behind_are_not_saved(problem, tmp_path):
+    X, y = problem
+    trainer = sm.Trainer(sm.MLP([6, 9, 2], seed=0), policy=DropFirst(), dense_above=0.0)
+    trainer.fit(X, y, epochs=1)
+    trainer.evolution.accumulated[0] = np.zeros(3, np.float32)
+    sm.save(tmp_path / "t.sm", trainer)
+    assert sm.load(tmp_path / "t.sm", custom=[DropFirst]).evolution.accumulated == {}
