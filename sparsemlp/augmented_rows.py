@@ -42,7 +42,7 @@ class AugmentedRows(Rows):
         self._augmented = self._maps = self._scratch = np.zeros((0, 0))
 
     def fill(self, plan, rows):
-        from .kernels import augment, tiles
+        from .kernels import augment
 
         x, context = plan.activations[0], plan.context
         n, n_threads = rows.size, context.n_threads
@@ -58,5 +58,4 @@ class AugmentedRows(Rows):
         kernel = augment.augment_rows if n_threads > 1 else augment.augment_rows_serial
         images = self._limits, self._shape, _locked(self._mean), _locked(self._scale)
         kernel(context.w, n_threads, _locked(X), places, rows, self.key, *images, self._augmented, self._maps, self._scratch)
-        kernel = tiles.to_tiles if n_threads > 1 else tiles.to_tiles_serial
-        kernel(context.w, context.square, n_threads, _locked(self._augmented), plan.rows, x, plan.offsets)
+        plan.to_tiles(context.w, context.square, n_threads, _locked(self._augmented), plan.rows, x, plan.offsets)

@@ -5,7 +5,7 @@ import scipy.sparse as sp
 
 from .sparse_input import checked_csr
 
-NATIVE = ("float32", "float64", "uint8", "int8", "int16", "uint16", "int32", "uint32", "int64")
+NATIVE = frozenset(map(np.dtype, ("f4", "f8", "u1", "i1", "i2", "u2", "i4", "u4", "i8")))  # of this machine's byte order
 CHECK_ROWS = 4096  # rows whose finiteness is tested at a time, so that no mask of the size of X is made
 
 
@@ -56,7 +56,7 @@ class Rows:
             X = X.astype(np.float32 if X.data.dtype.itemsize < 4 else np.float64)
         self.X = X
         self.n_samples, self.n_features = X.shape
-        self._in_place = self.sparse or (X.flags.c_contiguous and X.flags.aligned and X.dtype.name in NATIVE and X.dtype.isnative)
+        self._in_place = self.sparse or (X.flags.c_contiguous and X.flags.aligned and X.dtype in NATIVE)
         self._buffer = None
 
     def __len__(self):
@@ -64,10 +64,10 @@ class Rows:
 
     def fill(self, plan, rows):
         """Bring the samples `rows` : int64[n_batch] into the plan's input tiles."""
-        from .kernels import tiles
-
         x, context = plan.activations[0], plan.context
         if self.sparse:
+            from .kernels import tiles
+
             tiles.csr_to_tiles(context.w, _locked(self.X.data), _locked(self.X.indices), _locked(self.X.indptr), rows, x)
             return
         X = self.X
@@ -77,8 +77,7 @@ class Rows:
             X = self._buffer[: rows.size]
             X[...] = self.X[rows]
             rows = plan.rows
-        kernel = tiles.to_tiles if context.n_threads > 1 else tiles.to_tiles_serial
-        kernel(context.w, context.square, context.n_threads, _locked(X), rows, x, plan.offsets)
+        plan.to_tiles(context.w, context.square, context.n_threads, _locked(X), rows, x, plan.offsets)
 
 
 def as_array(values, name):
@@ -207,7 +206,7 @@ def check_index_targets(y, n, n_out):
     y = np.asarray(y)
     if y.shape != (n,) or y.dtype.kind not in "iu":
         raise ValueError(f"train_step takes y as {n} class indices, integers from 0 to {n_out - 1}; got {y.dtype}{list(y.shape)}.")
-    y = y.astype(np.int64, copy=False)
-    if y.min() < 0 or y.max() >= n_out:
+    y = np.ascontiguousarray(y, np.int64)
+    if np.maximum.reduce(y.view(np.uint64)) >= n_out:  # negative ones are huge there: one pass over the batch
         raise ValueError(f"Class indices must be from 0 to {n_out - 1}; got {y.min()} to {y.max()}.")
     return y

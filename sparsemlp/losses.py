@@ -4,9 +4,18 @@ A loss is the weighted mean over the batch: sum of weight·loss over the sum of 
 the outputs. Gradients are taken at the pre-activation of the output layer.
 """
 
+import functools
 from dataclasses import dataclass
 
 from . import checks
+
+
+@functools.cache
+def _kernels():
+    """kernels.losses, imported when it is first needed: it brings numba."""
+    from .kernels import losses
+
+    return losses
 
 
 @dataclass(frozen=True)
@@ -30,8 +39,7 @@ class Loss:
 
         targets : int64[n_batch] class indices (cross-entropy), or float[n, n_out] of which rows : int64[n_batch] are taken
         """
-        from .kernels import losses
-
+        losses = _kernels()
         y, dz, dbias = plan.activations[-1], plan.gradients[-1], plan.dbias[-1]
         rest = (plan.scale, plan.scale_tiles, plan.stats)
         if self.name == "cross_entropy":

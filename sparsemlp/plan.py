@@ -108,30 +108,41 @@ class Plan:
         With dropout, and with buffers of gradients.
     share : Plan, optional
         A plan of a larger batch, whose memory this one uses.
+    keep_activations : bool
+        Backward must leave the inputs of all layers as they are. Otherwise gradients overwrite them wherever a layer can do that: half
+        the buffers, and less traffic between memory and caches.
 
     Attributes
     ----------
     activations : list of float[tiles, units, lanes]
         The inputs, then the outputs of each layer.
     gradients : list of float[tiles, units, lanes]
-        Loss gradients at the pre-activations of each layer (training only).
+        Loss gradients at the pre-activations of each layer (training only); may be the same arrays as the activations.
+    to_tiles : kernel
+        That of `kernels/tiles.py` for this number of threads.
     """
 
-    def __init__(self, network, n, capacity, *, output_activation, training, share=None):
+    def __init__(self, network, n, capacity, *, output_activation, training, share=None, keep_activations=False):
+        from .kernels import tiles
+
         layers, dtype = network.layers, network.dtype
         dense_only = all(layer.weights.is_dense for layer in layers)
         network.require_sound()
         lanes = share.lanes if share else choose_lanes(capacity, widest_tile(layers, dtype.itemsize))
         self.n, self.lanes, self.tiles = n, lanes, -(-n // lanes)
         self.context = share.context if share else Context(lanes, dtype, dense_only=dense_only)
+        self.to_tiles = tiles.to_tiles if self.context.n_threads > 1 else tiles.to_tiles_serial
         self.sources = [layer.arrays() for layer in layers]
         if not share:
-            self._require_memory(network, capacity, training)
+            # by layer: whether backward of the layer above writes over its outputs
+            lane_bytes = lanes * dtype.itemsize
+            in_place = [not keep_activations and layer.backward_in_place(lane_bytes) for layer in layers[1:] if training] + [False]
+            self._require_memory(network, capacity, in_place if training else None)
             # Forward only, two buffers take turns; training keeps every layer's outputs.
             units = [network.n_in] + [layer.n_out for layer in layers]
             if training:
                 self.activations = [aligned((self.tiles, u, lanes), dtype) for u in units]
-                self.gradients = [aligned((self.tiles, u, lanes), dtype) for u in units[1:]]
+                self.gradients = [a if same else aligned(a.shape, dtype) for a, same in zip(self.activations[1:], in_place, strict=True)]
             else:
                 pool = [aligned((self.tiles * max(units[k::2], default=0) * lanes,), dtype) for k in (0, 1)]
                 self.activations = [pool[k % 2][: self.tiles * u * lanes].reshape(self.tiles, u, lanes) for k, u in enumerate(units)]
@@ -180,11 +191,12 @@ class Plan:
         state = state or (layer.weights.state, layer.bias_state)
         return layer.backward_call(self.context, a[k], d[k], dx, self.n, below, rule, hyper, bias_hyper, self.dbias[k], state)
 
-    def _require_memory(self, network, n, training):
-        """Raise MemoryError, before anything is allocated, if the buffers for batches of n would not fit."""
-        units = [network.n_in] + [layer.n_out for layer in network.layers]
+    def _require_memory(self, network, n, in_place):
+        """Raise MemoryError, before anything is allocated, if the buffers for batches of n would not fit; in_place None: inference."""
+        units, training = [network.n_in] + [layer.n_out for layer in network.layers], in_place is not None
         if training:
-            rows, fix = sum(units) + sum(units[1:]), "batch_size={}"
+            own = sum(u for u, same in zip(units[1:], in_place, strict=True) if not same)
+            rows, fix = sum(units) + own, "batch_size={}"
         else:
             rows, fix = max(units[::2]) + max(units[1::2], default=0) + units[-1], "{} samples at a time"
         itemsize = np.dtype(network.dtype).itemsize
@@ -207,6 +219,10 @@ class Plan:
                     return False
         return True
 
+    def gradient_bytes(self, k):
+        """Bytes of the gradients of layer k's outputs; 0 where they take the place of the outputs."""
+        return 0 if np.may_share_memory(self.gradients[k], self.activations[k + 1]) else self.gradients[k].nbytes
+
     def nbytes(self):
         """Bytes of the buffers, by purpose: activations (with the input tile), gradients, scratch (with the pointers to blocks)."""
         own = self.context.nbytes()
@@ -217,6 +233,6 @@ class Plan:
         activations = sum({id(a.base): a.base.nbytes - ALIGNMENT for a in self.activations}.values())  # inference: two in turns
         return {
             "activations": activations,
-            "gradients": own["gradients"] + sum(d.nbytes for d in self.gradients) + sum(b.nbytes for b in self.dbias),
+            "gradients": own["gradients"] + sum(map(self.gradient_bytes, range(len(self.gradients)))) + sum(b.nbytes for b in self.dbias),
             "scratch": own["scratch"] + pointers + small,
         }

@@ -33,6 +33,8 @@ class Steps:
     def _rate(self, epoch, n_epochs):
         """The learning rate at a fractional epoch, checked: a user's own schedule may return anything."""
         value = self.lr(epoch, n_epochs) if callable(self.lr) else self.lr
+        if type(value) is float and 0 <= value < math.inf:
+            return value
         return checks.real(f"The learning rate at epoch {epoch:.6g}", value, 0, fix="It comes from trainer.lr.")
 
     def _plan(self, n, capacity):
@@ -73,7 +75,8 @@ class Steps:
     def _new_plan(self, n, capacity, share):
         net = self.network
         activation = self.loss.output_activation(net.output)
-        plan = Plan(net, n, capacity, output_activation=activation, training=True, share=share)
+        keep = "growth_gradient" in self.policy.needs
+        plan = Plan(net, n, capacity, output_activation=activation, training=True, share=share, keep_activations=keep)
         plan.backward = plan.backward_calls(net, self.optimizer.rule, self._hyper, self._bias_hyper)
         plan.unfused = {}
         return plan
@@ -141,9 +144,12 @@ class Steps:
         loss = self._forward(plan, source, rows, values, weights)
         self.step += 1
         hyper = self.optimizer.hyper(lr, self.step)
-        self._hyper[:] = hyper
-        self._bias_hyper[:] = hyper
-        self._bias_hyper[L2], self._bias_hyper[DECAY] = 0, 1
+        if hyper != self._last_hyper:
+            self._last_hyper = None  # an interrupt between the two leaves no half
+            self._hyper[:] = hyper
+            self._bias_hyper[:] = hyper
+            self._bias_hyper[L2], self._bias_hyper[DECAY] = 0, 1
+            self._last_hyper = hyper
         self._backward(plan)
         return loss
 

@@ -82,6 +82,7 @@ class Trainer(Steps):
         self.history = History()
         self.stop_training = None
         self._hyper, self._bias_hyper = (np.zeros(N_HYPER, network.dtype) for _ in range(2))
+        self._last_hyper = None
         self._dropout_key = key(network.seed, "dropout")
         self._plans, self._capacity, self._asked = {}, None, None
 
@@ -92,6 +93,7 @@ class Trainer(Steps):
     @policy.setter
     def policy(self, policy):
         self.evolution.policy = checks.instance("policy", policy, Policy, "sm.SET(zeta=0.3)")
+        self._plans = {}  # what they keep for policies may differ
 
     @property
     def policy_states(self):

@@ -58,10 +58,10 @@ class Case:
                self.block, chunks, ticket, ints, reals)  # fmt: skip
         return self.untiled(y)
 
-    def backward(self, n_threads, activation=1, threshold=0, need_dx=True, groups=1, slots=3, kernel=backward.backward):
+    def backward(self, n_threads, activation=1, threshold=0, need_dx=True, groups=1, slots=3, kernel=backward.backward, in_place=False):
         x, dy = self.tiled(self.x), self.tiled(self.dy)
         n_in, n_out = self.shape
-        dx = np.full((len(x), n_in, self.lanes) if need_dx else (0, 0, self.lanes), np.nan, self.dtype)
+        dx = x if in_place else np.full((len(x), n_in, self.lanes) if need_dx else (0, 0, self.lanes), np.nan, self.dtype)
         dbias_in = np.full(n_in if need_dx else 0, np.nan, self.dtype)
         data, bias, dbias = self.data.copy(), self.bias.copy(), self.dy.sum(axis=1)
         state, bias_state = np.full((1, data.size), np.nan, self.dtype), np.full((1, n_out), np.nan, self.dtype)
@@ -129,6 +129,14 @@ def test_any_number_of_threads_gives_the_same_bits(block, groups):
 def test_first_layer_needs_no_dx():
     case = Case(20, 30, 0.3, 21, np.float64, 3)
     np.testing.assert_array_equal(case.backward(1, need_dx=False)[2], case.backward(1)[2])
+
+
+@settings(deadline=None, max_examples=30, derandomize=True)
+@given(layers.filter(lambda case: case.block >= max(case.shape)), st.integers(0, 4), st.sampled_from([0, 2**31]), st.sampled_from(THREADS))
+def test_gradients_may_overwrite_the_activations(case, activation, threshold, n_threads):
+    apart, same = (case.backward(n_threads, activation, threshold, groups=2, in_place=p) for p in (False, True))
+    for a, b in zip(apart, same, strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_relu_lets_nan_through():

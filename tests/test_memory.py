@@ -80,7 +80,7 @@ def peak(function):
 def test_memory_grows_with_the_connections():
     """Everywhere, also where no limit can be set: made, trained, evolved and asked within 150 bytes a connection or unit.
 
-    What stays in float32: 16 bytes a connection, 8 for Adam, and activations and gradients of 8 lanes, 64 bytes a unit.
+    What stays in float32: 16 bytes a connection, 8 for Adam, and activations of 8 lanes, 32 bytes a unit.
     """
     topology = [sm.Uniform(0.01), sm.Uniform(DENSITY), sm.Uniform(0.01)]
     X, y = np.random.default_rng(0).standard_normal((8, 100)), np.arange(8)

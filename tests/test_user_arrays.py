@@ -218,7 +218,7 @@ def test_buffers_ask_for_memory_first(problem, topology, monkeypatch):
     trainer = make(topology)
     trainer.train_step(X, y)
     monkeypatch.setattr("sparsemlp.available_memory.WORTH_ASKING", 0)
-    monkeypatch.setattr("sparsemlp.available_memory.available_memory", lambda: 4000)
+    monkeypatch.setattr("sparsemlp.available_memory.available_memory", lambda: 2000)
     with pytest.raises(MemoryError, match=r"The buffers for batches of 30 need.* batch_size=\d+ would fit"):
         trainer.fit(X, y, epochs=1, batch_size=30)
     with pytest.raises(MemoryError, match=r"The buffers for batches of 60 need.* \d+ samples at a time would fit"):

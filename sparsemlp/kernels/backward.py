@@ -195,7 +195,8 @@ def backward(
     w : width tag; n_threads : int
     x : float[tiles, n_in, lanes], the layer's input; zero in the lanes beyond the batch of its last tile, or dy is
     dy : float[tiles, n_out, lanes], gradient of the loss at the layer's pre-activation
-    dx : float[tiles, n_in, lanes], overwritten with the gradient at the *pre-activation* of the layer below; empty: not needed
+    dx : float[tiles, n_in, lanes], overwritten with the gradient at the *pre-activation* of the layer below; empty: not needed; x itself,
+        if there is one block
     dbias_in : float[n_in], overwritten with the sums of dx over the batch
     data : float[connections], updated; outputs : uint32[connections]; both in CSR order of (n_in, n_out)
     ptr : uint32[blocks + 1, n_in], block q of unit i is data[ptr[q, i]:ptr[q + 1, i]]

@@ -19,5 +19,6 @@ def exchange_num_threads(n):
     if get is None or put is None:
         get, put = numba.get_num_threads, numba.set_num_threads
     before = get()
-    put(n)
+    if before != n:
+        put(n)
     return before

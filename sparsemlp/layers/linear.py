@@ -12,8 +12,11 @@ from .input_dropout import epilogue_arrays
 
 # codes of kernels/common.py, by name, so that importing this module compiles nothing
 ACTIVATIONS = {"identity": 0, "relu": 1, "leaky_relu": 2, "sigmoid": 3, "tanh": 4}
-BLOCK_BYTES = 1024 * 1024  # of a batch tile that a pass over a sparse layer works in: a common second-level cache
-CONNECTIONS_PER_VISIT = 256  # fewer in a (unit, block) pair, and blocks cost more than they save
+# (bytes of a batch tile that a pass over a sparse layer works in, connections of a unit that must meet them: with fewer, blocks cost
+# more than they save): the first that a layer is dense enough for. 1 MB is a common second-level cache; small blocks suit forward,
+# which reads a unit's values from as many cache lines as a block has rows.
+BACKWARD_BLOCKS = ((1024 * 1024, 256),)
+FORWARD_BLOCKS = ((32 * 1024, 60), (64 * 1024, 24), *BACKWARD_BLOCKS)
 CHUNKS_PER_THREAD = 6
 CHUNK_CONNECTIONS = 8192  # at most, in a chunk of several units: bounds the scratch memory
 GROUPS = 2  # of tiles, that backward works on side by side; a number of threads here would make results depend on it
@@ -28,17 +31,23 @@ def _chunks(ptr, n_chunks):
     return np.unique(bounds)  # no empty ranges: a kernel may read the last unit of each
 
 
-def _blocks(w, indptr, minor, n_minor, lane_bytes):
-    """(block, uint32[blocks + 1, n]): pointers to the parts of each unit's connections that meet one block of rows."""
+def _block(n_units, n_rows, n_connections, lane_bytes, sizes):
+    """How many of a tile's rows one pass over the units' connections works in."""
+    for n_bytes, fewest in sizes:
+        block = max(n_bytes // lane_bytes, 16)
+        n_blocks = -(-n_rows // block)
+        if n_blocks * n_units * fewest <= n_connections:
+            return block
+    return n_rows
+
+
+def _pointers(w, indptr, minor, n_rows, block):
+    """uint32[blocks + 1, n]: where the parts of each unit's connections that meet one block of rows begin."""
     from ..kernels.index import block_pointers
 
-    block = max(BLOCK_BYTES // lane_bytes, 16)
-    n_blocks = -(-n_minor // block)
-    if n_blocks * (indptr.size - 1) * CONNECTIONS_PER_VISIT > minor.size:
-        n_blocks, block = 1, n_minor
-    ptr = np.empty((n_blocks + 1, indptr.size - 1), np.uint32)
+    ptr = np.empty((-(-n_rows // block) + 1, indptr.size - 1), np.uint32)
     block_pointers(w, indptr, minor, block, ptr)
-    return block, ptr
+    return ptr
 
 
 class Linear(Restored):
@@ -94,18 +103,27 @@ class Linear(Restored):
         weights, tiles = self.weights, x.shape[0]
         n_chunks = max(-(-CHUNKS_PER_THREAD * nt // tiles), weights.n_connections // CHUNK_CONNECTIONS)
         chunks = _chunks(weights._out_ptr, n_chunks)
-        block, ptr = _blocks(w, weights._out_ptr, weights._inputs, self.n_in, x.shape[2] * x.itemsize)
+        block = _block(self.n_out, self.n_in, weights.n_connections, x.shape[2] * x.itemsize, FORWARD_BLOCKS)
+        ptr = _pointers(w, weights._out_ptr, weights._inputs, self.n_in, block)
         perm, inputs = weights._perm.view(np.uint32), weights._inputs.view(np.uint32)
         ticket = context.ticket(nt + (tiles * chunks.size if len(ptr) > 2 else 0))
         kernel = forward.forward if nt > 1 else forward.forward_serial
         return kernel, (w, nt, x, y, self.bias, weights.data, perm, inputs, ptr, block, chunks, ticket, ints, reals)
+
+    def _backward_block(self, lane_bytes):
+        return _block(self.n_in, self.n_out, self.weights.n_connections, lane_bytes, BACKWARD_BLOCKS)
+
+    def backward_in_place(self, lane_bytes):
+        """Whether `backward_call` may be given x for dx: each unit's connections are then passed once, and its inputs not needed after."""
+        return not self.weights.is_dense and self._backward_block(lane_bytes) >= self.n_out
 
     def backward_call(self, context, x, dy, dx, n, below, rule, hyper, bias_hyper, dbias, states):
         """(function, arguments) that fill dx, the gradient at the pre-activation of the layer below, and apply the update rule.
 
         Parameters
         ----------
-        x, dy, dx : float[tiles, units, lanes]; dx has no tiles for the first layer
+        x, dy, dx : float[tiles, units, lanes]; dx has no tiles for the first layer, and may be x, which it then overwrites, where
+            `backward_in_place` says so
         below : (ints, reals, dbias) of the layer below; dbias : float[n_out] of this layer, filled by the layer above
         rule, hyper, bias_hyper : see kernels/update.py
         states : (float[k, connections], float[k, n_out]), the optimizer's state, or where the rule GRADIENT writes; of a dense
@@ -129,7 +147,8 @@ class Linear(Restored):
         groups = min(GROUPS, x.shape[0])
         parts = -(-nt // groups)
         chunks = _chunks(weights._indptr, max(CHUNKS_PER_THREAD * nt, weights.n_connections // CHUNK_CONNECTIONS))
-        block, ptr = _blocks(w, weights._indptr, weights._indices, self.n_out, x.shape[2] * x.itemsize)
+        block = self._backward_block(x.shape[2] * x.itemsize)
+        ptr = _pointers(w, weights._indptr, weights._indices, self.n_out, block)
         largest = int((np.diff(weights._indptr[chunks]) + np.diff(chunks)).max()) + 4
         shape = groups, parts, SLOTS, -(-largest // 16) * 16
         ticket = context.ticket(groups * parts + 2 * parts * SLOTS + (groups * chunks.size if len(ptr) > 2 else 0))

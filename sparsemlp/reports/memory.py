@@ -18,7 +18,8 @@ class MemoryReport:
     layers : tuple of dict
         By layer: "shape", "connections", and bytes of values, indices (by input unit), transposed_index (by output unit),
         optimizer_state, bias (with its state); of these "pointers", arrays of the size of the units, and "bias_values"; activations (its
-        outputs) and gradients (of the loss at its pre-activations) of the largest training batch so far, 0 before the first step.
+        outputs) and gradients (of the loss at its pre-activations; 0 where they overwrite the outputs) of the largest training batch so
+        far, 0 before the first step.
     buffers : dict
         All bytes of that batch: activations (the layers' and the inputs), gradients (the layers', the biases', and the one matrix that
         dense layers of one shape share), scratch. Scratch of a network of `for_prediction`: the places of the values of its largest
@@ -108,7 +109,7 @@ def memory_report(what):
         row = {"shape": layer.weights.shape, "dense": layer.weights.is_dense, "connections": layer.weights.n_connections}
         pointers = sum(getattr(layer.weights, name).nbytes for name in ("_indptr", "_out_ptr") if hasattr(layer.weights, name))
         row |= {p: sizes[p] for p in PURPOSES} | {"bias_values": layer.bias.nbytes, "pointers": pointers}
-        row |= {"activations": plan.activations[k + 1].nbytes if plan else 0, "gradients": plan.gradients[k].nbytes if plan else 0}
+        row |= {"activations": plan.activations[k + 1].nbytes if plan else 0, "gradients": plan.gradient_bytes(k) if plan else 0}
         layers.append(row)
     weights = [layer.weights for layer in network.layers]
     largest = max((w.n_connections for w in weights if isinstance(w, PredictionWeights)), default=0)
