@@ -18,7 +18,6 @@ import sparsemlp as sm
 from sparsemlp.benchmark import record
 from sparsemlp.benchmark.statistics import summary
 from sparsemlp.benchmark.turns import in_turns
-from sparsemlp.layers.linear import BLOCK_BYTES
 from sparsemlp.threads import engine
 
 CASES = [(n, density, 128) for n in (1024, 4096) for density in (0.01, 0.05, 0.2)] + [(1024, 0.05, 32), (4096, 0.05, 32), (1024, 0.05, 8)]
@@ -34,11 +33,14 @@ def untiled(tiles, n):
 
 
 class Layer:
-    """A net n-n-n whose second layer has everything: its plan's calls, one by one. All steps leave the weights as they are."""
+    """A net n-n-n whose second layer has everything: its plan's calls, one by one.
+
+    All steps leave the weights as they are, and the activations too, as RigL asks: calls can be repeated in any order.
+    """
 
     def __init__(self, n, density, batch):
         self.net = sm.MLP([n, n, n], topology=sm.Uniform(density), seed=0)
-        self.trainer, self.batch = sm.Trainer(self.net, optimizer=sm.SGD(0.01, 0.9)), batch
+        self.trainer, self.batch = sm.Trainer(self.net, optimizer=sm.SGD(0.01, 0.9), policy=sm.RigL()), batch
         rng = np.random.default_rng(0)
         X, y = rng.standard_normal((batch, n), np.float32), rng.integers(0, n, batch)
         self.trainer.train_step(X, y)
@@ -50,6 +52,7 @@ class Layer:
 
     def calls(self):
         found = {"forward": self.forward, "backward": self.backward, "backward, first layer": self.first}
+        self.blocks = {name: arguments[9] for name, (_, arguments) in found.items()}  # rows of a tile that a pass works in
         return {name: partial(function, *arguments) for name, (function, arguments) in found.items()}
 
     def errors(self):
@@ -77,20 +80,24 @@ def layer(args, n, density, batch):
     lanes, tiles = case.plan.lanes, case.plan.tiles
     errors = case.errors()
     gemm, gemm_flops = roofline.sgemm(n, n, batch)
-    read, read_bytes = roofline.reader(min(BLOCK_BYTES, n * lanes * 4), lanes, threads)
+    calls = case.calls()
+    readers = {f"read for {name}": roofline.reader(min(block, n) * lanes * 4, lanes, threads) for name, block in case.blocks.items()}
     with engine():
-        seconds = in_turns({**case.calls(), "sgemm": gemm, "read": read}, repeats=args.repeats, turns=args.turns)
+        reads = {name: read for name, (read, _) in readers.items()}
+        seconds = in_turns({**calls, "sgemm": gemm, **reads}, repeats=args.repeats, turns=args.turns)
     times = {name: summary(values) for name, values in seconds.items()}
-    bandwidth, sgemm = read_bytes / times["read"]["median"], gemm_flops / times["sgemm"]["median"]
+    sgemm = gemm_flops / times["sgemm"]["median"]
     rows = []
     for name, weights in (("forward", 1), ("backward", 1), ("backward, first layer", 0)):
         connections = case.net.layers[weights].weights.n_connections
         per = 4 if name == "backward" else 2
         flops = per * connections * lanes * tiles
+        bandwidth = readers[f"read for {name}"][1] / times[f"read for {name}"]["median"]
         roof = per * lanes / (4 * lanes + 12) * bandwidth  # a row of lanes, a value, two indices or a momentum
         rate = per * connections * batch / times[name]["median"]
         rows.append({
-            "kernel": name, "width": n, "density": density, "batch": batch, "lanes": lanes, "connections": connections,
+            "kernel": name, "width": n, "density": density, "batch": batch, "lanes": lanes, "block": case.blocks[name],
+            "connections": connections,
             "gflops": rate / 1e9, "sgemm_gflops": sgemm / 1e9, "roofline_gflops": roof / 1e9, "bandwidth": bandwidth,
             "of_roofline": flops / times[name]["median"] / roof, "error": errors[name], **times[name],
         })  # fmt: skip

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import subprocess
 import sys
 import textwrap
@@ -16,7 +17,17 @@ from sparsemlp.benchmark.statistics import break_even, line
 from sparsemlp.cli import main
 from sparsemlp.reports import speed
 
+BENCH = pathlib.Path(__file__).resolve().parent.parent / "bench"
 SMALL = Problem((12, 20, 15, 4), density=0.3, batch_size=8, lr=0.05)
+
+
+@pytest.mark.parametrize("script", sorted(p.stem for p in BENCH.glob("*.py") if p.stem not in ("common", "roofline")))
+def test_scripts_start(script):
+    """They import what the package still has."""
+    done = subprocess.run(
+        [sys.executable, str(BENCH / f"{script}.py"), "--help"], capture_output=True, text=True, env=workers.environment(1)
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
 
 
 def test_importing_loads_no_other_library():

@@ -84,10 +84,11 @@ def test_a_new_policy_gets_the_buffers_it_needs():
 
 def test_blocks():
     """Of the sizes, the first that a layer is dense enough for; where passes are several, gradients do not overwrite activations."""
-    sizes = ((1024, 8), (4096, 4))
+    sizes = ((1024, 100, 8), (4096, 100, 4))
     assert linear._block(100, 64, 100 * 64, 64, sizes) == 16
     assert linear._block(100, 64, 100 * 16, 64, sizes) == 64
     assert linear._block(100, 256, 100 * 16, 64, sizes) == 64
     assert linear._block(100, 256, 100 * 15, 64, sizes) == 256
+    assert linear._block(100, 300, 100 * 16, 32, sizes) == 100
     wide = sm.MLP([10, 10, 40_000, 10], topology=[sm.Dense(), sm.Uniform(1.0), sm.Uniform(0.01)], seed=0).layers
     assert [layer.backward_in_place(256) for layer in wide] == [False, False, True]

@@ -12,11 +12,11 @@ from .input_dropout import epilogue_arrays
 
 # codes of kernels/common.py, by name, so that importing this module compiles nothing
 ACTIVATIONS = {"identity": 0, "relu": 1, "leaky_relu": 2, "sigmoid": 3, "tanh": 4}
-# (bytes of a batch tile that a pass over a sparse layer works in, connections of a unit that must meet them: with fewer, blocks cost
-# more than they save): the first that a layer is dense enough for. 1 MB is a common second-level cache; small blocks suit forward,
+# (bytes of a batch tile that a pass over a sparse layer works in, its rows, connections of a unit that must meet them: with fewer, blocks
+# cost more than they save): the first that a layer is dense enough for. 1 MB is a common second-level cache; small blocks suit forward,
 # which reads a unit's values from as many cache lines as a block has rows.
-BACKWARD_BLOCKS = ((1024 * 1024, 256),)
-FORWARD_BLOCKS = ((32 * 1024, 60), (64 * 1024, 24), *BACKWARD_BLOCKS)
+BACKWARD_BLOCKS = ((1024 * 1024, 1 << 31, 256),)
+FORWARD_BLOCKS = ((32 * 1024, 256, 60), (64 * 1024, 256, 24), *BACKWARD_BLOCKS)
 CHUNKS_PER_THREAD = 6
 CHUNK_CONNECTIONS = 8192  # at most, in a chunk of several units: bounds the scratch memory
 GROUPS = 2  # of tiles, that backward works on side by side; a number of threads here would make results depend on it
@@ -33,8 +33,8 @@ def _chunks(ptr, n_chunks):
 
 def _block(n_units, n_rows, n_connections, lane_bytes, sizes):
     """How many of a tile's rows one pass over the units' connections works in."""
-    for n_bytes, fewest in sizes:
-        block = max(n_bytes // lane_bytes, 16)
+    for n_bytes, most_rows, fewest in sizes:
+        block = max(min(n_bytes // lane_bytes, most_rows), 16)
         n_blocks = -(-n_rows // block)
         if n_blocks * n_units * fewest <= n_connections:
             return block
