@@ -194,6 +194,10 @@ def one_run(rng, whole, stepwise=False):
     except FloatingPointError:
         if not follower.exploded:  # a fault of ours: the reference has no number that float32 could not hold
             follower.worst = np.inf
+    except ValueError as error:  # SNIP says so of layers whose units are dead in its batches
+        if "must leave every layer a connection" not in str(error) or trainer.step:
+            raise
+        follower.refused = True
     follower.names = policy_name, optimizer_name, activation
     follower.words = f"{', '.join(follower.names)}, {sizes}, batch {batch} of {n}, {epochs} epochs, {net.dtype}"
     return follower
@@ -210,13 +214,21 @@ class Follow:
     def __init__(self, trainer, X, y, whole):
         self.trainer, self.X, self.y, self.whole = trainer, X, y, whole
         self.reference, self.worst, self.exploded = Reference(trainer), 0.0, False
-        self._step, self._apply = trainer._run_step, trainer.evolution._apply
-        trainer._run_step, trainer.evolution._apply = self.step, self.apply
-        self.changes = 0
+        self._step, self._forward, self._apply = trainer._run_step, trainer._forward, trainer.evolution._apply
+        trainer._run_step, trainer._forward, trainer.evolution._apply = self.step, self.forward, self.apply
+        self.changes, self.refused, self.outputs = 0, False, []
 
-    def step(self, plan, source, rows, values, weights, lr):
+    def forward(self, plan, *args):
+        """The trainer's forward pass; keeps the layers' outputs, which backward may overwrite."""
         from sparsemlp.kernels.tiles import from_tiles
 
+        loss = self._forward(plan, *args)
+        self.outputs = [np.empty((plan.n, tiles.shape[1]), tiles.dtype) for tiles in plan.activations[1:]]
+        for tiles, out in zip(plan.activations[1:], self.outputs, strict=True):
+            from_tiles(plan.context.w, tiles, out)
+        return loss
+
+    def step(self, plan, source, rows, values, weights, lr):
         if not self.whole:
             self.reference.load()
         try:
@@ -224,12 +236,8 @@ class Follow:
         except FloatingPointError:
             self.exploded = max(np.abs(a).max() for a in self.reference.forward(self.X[rows])[0]) > OVERFLOW
             raise
-        outputs = []
-        for tiles in plan.activations[1:]:
-            outputs.append(np.empty((plan.n, tiles.shape[1]), tiles.dtype))
-            from_tiles(plan.context.w, tiles, outputs[-1])
         self.trainer.rate = lr
-        want = self.reference.step(self.X[rows], self.y[rows], outputs, None if weights is None else weights[rows])
+        want = self.reference.step(self.X[rows], self.y[rows], self.outputs, None if weights is None else weights[rows])
         self.worst = max(self.worst, self.reference.error(), abs(loss - want) / max(abs(want), 1e-3))
         return loss
 
@@ -251,9 +259,15 @@ def soak(args, seconds):
     while (now := time.perf_counter() - start) < seconds:
         whole = bool(rng.integers(2))
         before, kind = rng.bit_generator.state, "float64" if whole else "float32"
-        run = one_run(rng, whole)
+        try:
+            run = one_run(rng, whole)
+        except Exception as problem:
+            counts["runs"] += 1
+            failures.append(f"seed {args.seed}, run {counts['runs']}: {problem!r}")
+            continue
         error = run.worst
         counts.update(runs=1, epochs=run.trainer.epoch, changes=run.changes, steps=run.trainer.step, exploded_as_the_reference=run.exploded)
+        counts["refused_with_a_reason"] += run.refused
         counts[f"relu_sides_{kind}"] += run.reference.sides
         largest_side[kind] = max(largest_side[kind], run.reference.largest_side)
         covered.update(run.names)
@@ -274,7 +288,7 @@ def soak(args, seconds):
     growth = later[-1] - later[0] if len(later) > 1 else 0
     if growth > FLAT and not args.quick:
         failures.append(f"resident memory grew by {growth} bytes")
-    numbers = {**dict.fromkeys(("exploded_as_the_reference", "chaotic_but_right_step_by_step"), 0), **counts}
+    numbers = {**dict.fromkeys(("exploded_as_the_reference", "refused_with_a_reason", "chaotic_but_right_step_by_step"), 0), **counts}
     numbers |= {"worst_relative_error": worst, "limits": LIMIT, "largest_relu_side": largest_side, "side_limits": SIDE}
     return {**numbers, "rss_growth_bytes": growth, "covered": dict(covered)}, memory, failures
 

@@ -86,6 +86,7 @@ COUNTS = {
     "evolutions": "rounds of topology changes",
     "changes": "topology changes of a layer",
     "exploded_as_the_reference": "ended by an overflow, as in the reference",
+    "refused_with_a_reason": "refused before the first step: SNIP would have emptied a layer",
     "chaotic_but_right_step_by_step": "whole runs that rounding drove apart, right step by step",
 }
 KINDS = {"float64": "float64, whole runs", "float32": "float32, step by step", "replayed": "float64, runs replayed step by step"}
