@@ -50,6 +50,7 @@ def report(args, name, ok, **result):
     versions = {"python": platform.python_version(), "numpy": np.__version__, "scipy": scipy.__version__, "numba": numba.__version__}
     head = {"what": name, "ok": bool(ok), "quick": args.quick, "seed": args.seed, "sparsemlp": sparsemlp.__version__, "commit": commit()}
     value = {**head, "versions": versions, "machine": platform.machine(), "cpus": os.cpu_count(), **result}
+    value = json.loads(json.dumps(value, default=lambda number: number.item()))  # of NumPy: an hour's result must not be lost for one
     print(json.dumps({k: v for k, v in value.items() if k not in ("failures", "rows")}, indent=1))
     for failure in result.get("failures", [])[:20]:
         print("FAILURE:", failure)

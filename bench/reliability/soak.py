@@ -234,7 +234,7 @@ class Follow:
         try:
             loss = self._step(plan, source, rows, values, weights, lr)
         except FloatingPointError:
-            self.exploded = max(np.abs(a).max() for a in self.reference.forward(self.X[rows])[0]) > OVERFLOW
+            self.exploded = bool(max(np.abs(a).max() for a in self.reference.forward(self.X[rows])[0]) > OVERFLOW)
             raise
         self.trainer.rate = lr
         want = self.reference.step(self.X[rows], self.y[rows], self.outputs, None if weights is None else weights[rows])
@@ -266,7 +266,8 @@ def soak(args, seconds):
             failures.append(f"seed {args.seed}, run {counts['runs']}: {problem!r}")
             continue
         error = run.worst
-        counts.update(runs=1, epochs=run.trainer.epoch, changes=run.changes, steps=run.trainer.step, exploded_as_the_reference=run.exploded)
+        counts.update(runs=1, epochs=run.trainer.epoch, changes=run.changes, steps=run.trainer.step)
+        counts["exploded_as_the_reference"] += run.exploded
         counts["refused_with_a_reason"] += run.refused
         counts[f"relu_sides_{kind}"] += run.reference.sides
         largest_side[kind] = max(largest_side[kind], run.reference.largest_side)
