@@ -19,13 +19,13 @@ warnings.filterwarnings("ignore", "Some units do nothing")  # small random nets 
 
 
 def options(description, **more):
-    """Parsed command line; `more`: name -> default of further integer options."""
+    """Parsed command line; `more`: name -> default of further options."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--quick", action="store_true", help="a short version, as the tests run it")
     parser.add_argument("--json", metavar="FILE", help="write the result here")
     parser.add_argument("--seed", type=int, default=0)
     for name, default in more.items():
-        parser.add_argument(f"--{name}", type=int, default=default)
+        parser.add_argument(f"--{name}", type=type(default), default=default)
     return parser.parse_args()
 
 

@@ -5,15 +5,17 @@ state before every step and is compared after it. Where a ReLU's sum is zero but
 sides of it; the reference then takes the net's side, if the sum is within the rounding error of its terms (counted, with the largest
 such sum), and counts it as an error if not. A whole run that rounding drove apart all the same is replayed step by step.
 python bench/reliability/soak.py [--quick] [--json FILE] [--minutes 60] [--seed 0]
-Pieces of different seeds: merge.py puts them together.
+Pieces of different seeds: merge.py puts them together. --again FILE: judges the failed runs of an earlier piece anew.
 """
 
 import collections
 import gc
+import json
+import math
 import time
 
 import numpy as np
-from common import Clock, optimizers, options, policies, report, rss
+from common import Clock, commit, optimizers, options, policies, report, rss
 
 FLAT = 24 * 2**20  # bytes that resident memory may grow after the first quarter of a piece
 OVERFLOW = 1e37  # numbers above it may overflow in a float32 sum
@@ -87,9 +89,12 @@ class Reference:
         ys, above = [X.astype(np.float64)], []
         for k, ref in enumerate(self.layers):
             z = ys[-1] @ ref["W"] + ref["b"]
-            up = z > 0
+            above_zero = (
+                np.greater_equal if ref["f"] == "leaky_relu" else np.greater
+            )  # at 0, where units without inputs begin: slope 1, not 0.01
+            up = above_zero(z, 0)
             if outputs is not None and ref["f"] in ("relu", "leaky_relu"):
-                differs = up != (outputs[k] > 0)
+                differs = up != above_zero(outputs[k], 0)
                 if differs.any():
                     rounding = np.abs(z) / (np.abs(ys[-1]) @ np.abs(ref["W"]) + np.abs(ref["b"]))
                     takes = differs & (rounding <= SIDE[self.trainer.network.dtype.name])
@@ -169,28 +174,37 @@ def connections(w):
     return at, at
 
 
-def one_run(rng, whole, stepwise=False):
-    """One random net, policy and optimizer for some epochs, followed."""
+def draw(rng):
+    """What one random run is made of."""
     import sparsemlp as sm
 
     sizes = [int(n) for n in rng.integers(2, [40, 90, 90, 8])][: rng.integers(2, 4)] + [int(rng.integers(2, 8))]
     kinds = [sm.Dense() if rng.random() < 0.3 else sm.Uniform(max(float(rng.random()), 0.2)) for _ in sizes[1:]]
-    policy_name, policy = pick(rng, policies())
-    optimizer_name, optimizer = pick(rng, optimizers())
-    activation = str(rng.choice(["relu", "leaky_relu", "tanh", "sigmoid"]))
+    drawn = {"sizes": sizes, "kinds": kinds, "policy": pick(rng, policies()), "optimizer": pick(rng, optimizers())}
+    drawn["activation"] = str(rng.choice(["relu", "leaky_relu", "tanh", "sigmoid"]))
+    drawn["seed"] = int(rng.integers(2**31))
+    n, drawn["batch"], drawn["epochs"] = int(rng.integers(5, 300)), int(rng.integers(1, 200)), int(rng.integers(2, 8))
+    drawn["X"] = rng.standard_normal((n, sizes[0])).astype(np.float32)
+    drawn["y"] = rng.integers(0, sizes[-1], n)
+    drawn["weights"] = rng.integers(0, 3, n).astype(np.float64) + (np.arange(n) == 0) if rng.random() < 0.2 else None
+    return drawn | {"dense_above": float(rng.choice([0.0, 0.5, 1.0]))}
+
+
+def one_run(drawn, whole, stepwise=False):
+    """One random net, policy and optimizer for some epochs, followed."""
+    import sparsemlp as sm
+
+    (policy_name, policy), (optimizer_name, optimizer) = drawn["policy"], drawn["optimizer"]
     if optimizer_name in ("Adam", "AdamW", "RMSprop"):  # near a gradient of zero their step is its sign: rounding would count fully
         optimizer = type(optimizer)(lr=optimizer.lr, eps=1e-3)
-    more = {"dtype": "float64" if whole else "float32", "slope": LEAK, "seed": int(rng.integers(2**31))}
-    net = sm.MLP(sizes, kinds, activation, **more)
-    n, batch, epochs = int(rng.integers(5, 300)), int(rng.integers(1, 200)), int(rng.integers(2, 8))
-    X = rng.standard_normal((n, sizes[0])).astype(np.float32)
-    y = rng.integers(0, sizes[-1], n)
-    weights = rng.integers(0, 3, n).astype(np.float64) + (np.arange(n) == 0) if rng.random() < 0.2 else None
-    trainer = sm.Trainer(net, optimizer, policy=policy, dense_above=float(rng.choice([0.0, 0.5, 1.0])), debug=True)
+    more = {"dtype": "float64" if whole else "float32", "slope": LEAK, "seed": drawn["seed"]}
+    net = sm.MLP(drawn["sizes"], drawn["kinds"], drawn["activation"], **more)
+    X, y, batch, epochs = (drawn[name] for name in ("X", "y", "batch", "epochs"))
+    trainer = sm.Trainer(net, optimizer, policy=policy, dense_above=drawn["dense_above"], debug=True)
     follower = Follow(trainer, X, y, whole and not stepwise)
     try:
         with np.errstate(over="ignore"):
-            trainer.fit(X, y, epochs=epochs, batch_size=batch, shuffle=False, sample_weight=weights)
+            trainer.fit(X, y, epochs=epochs, batch_size=batch, shuffle=False, sample_weight=drawn["weights"])
     except FloatingPointError:
         if not follower.exploded:  # a fault of ours: the reference has no number that float32 could not hold
             follower.worst = np.inf
@@ -198,8 +212,8 @@ def one_run(rng, whole, stepwise=False):
         if "must leave every layer a connection" not in str(error) or trainer.step:
             raise
         follower.refused = True
-    follower.names = policy_name, optimizer_name, activation
-    follower.words = f"{', '.join(follower.names)}, {sizes}, batch {batch} of {n}, {epochs} epochs, {net.dtype}"
+    follower.names = policy_name, optimizer_name, drawn["activation"]
+    follower.words = f"{', '.join(follower.names)}, {drawn['sizes']}, batch {batch} of {len(X)}, {epochs} epochs, {net.dtype}"
     return follower
 
 
@@ -251,32 +265,32 @@ class Follow:
             self.reference.change(k, at, old)
 
 
-def soak(args, seconds):
-    """Runs until the time is over; what came of them."""
+def soak(args, seconds, only=None):
+    """Runs until the time is over; what came of them. Or those with the numbers in `only`, of the same sequence."""
     rng, start = np.random.default_rng(args.seed), time.perf_counter()
     worst, counts, covered = {"float64": 0.0, "float32": 0.0, "replayed": 0.0}, collections.Counter(), collections.Counter()
     largest_side, failures, memory = {"float64": 0.0, "float32": 0.0}, [], []
-    while (now := time.perf_counter() - start) < seconds:
+    while (now := time.perf_counter() - start) < seconds and (only is None or counts["runs"] < max(only, default=0)):
         whole = bool(rng.integers(2))
-        before, kind = rng.bit_generator.state, "float64" if whole else "float32"
+        drawn, kind = draw(rng), "float64" if whole else "float32"
+        counts["runs"] += 1
+        if only is not None and counts["runs"] not in only:
+            continue
         try:
-            run = one_run(rng, whole)
+            run = one_run(drawn, whole)
         except Exception as problem:
-            counts["runs"] += 1
             failures.append(f"seed {args.seed}, run {counts['runs']}: {problem!r}")
             continue
         error = run.worst
-        counts.update(runs=1, epochs=run.trainer.epoch, changes=run.changes, steps=run.trainer.step)
+        counts.update(epochs=run.trainer.epoch, changes=run.changes, steps=run.trainer.step)
         counts["exploded_as_the_reference"] += run.exploded
         counts["refused_with_a_reason"] += run.refused
         counts[f"relu_sides_{kind}"] += run.reference.sides
         largest_side[kind] = max(largest_side[kind], run.reference.largest_side)
         covered.update(run.names)
         if whole and not error < LIMIT[kind]:  # chaos, if each of its steps is right: a rounding error grew from step to step
-            again = np.random.default_rng()
-            again.bit_generator.state = before
             counts["chaotic_but_right_step_by_step"] += 1
-            kind, error = "replayed", one_run(again, whole, stepwise=True).worst
+            kind, error = "replayed", one_run(drawn, whole, stepwise=True).worst
         if error < LIMIT[kind]:
             worst[kind] = max(worst[kind], error)
         else:
@@ -294,9 +308,28 @@ def soak(args, seconds):
     return {**numbers, "rss_growth_bytes": growth, "covered": dict(covered)}, memory, failures
 
 
+def again(args):
+    """The result in the file `args.again`, with its failed runs judged anew: for when the reference was wrong, not the library."""
+    with open(args.again, encoding="utf-8") as file:
+        earlier = json.load(file)
+    args.seed = earlier["seed"]
+    numbers = {int(words.split("run ")[1].split(":")[0]): words for words in earlier["failures"] if ", run " in words}
+    found, _, failures = soak(args, math.inf, only=numbers)
+    for kind, error in found["worst_relative_error"].items():
+        earlier["worst_relative_error"][kind] = max(error, earlier["worst_relative_error"][kind])
+    chaotic = "chaotic_but_right_step_by_step"
+    earlier[chaotic] += found[chaotic] - sum(words.endswith("float64") for words in numbers.values())
+    other = [words for words in earlier["failures"] if words not in numbers.values()]
+    return earlier | {"runs_again": len(numbers), "failures": other + failures, "commit": f"{earlier['commit']}, again: {commit()}"}
+
+
 def main():
-    args = options(__doc__, minutes=60)
+    args = options(__doc__, minutes=60, again="")
     clock = Clock()
+    if args.again:
+        result = again(args)
+        result["seconds"] += clock()
+        report(args, "soak", not result["failures"], **{k: v for k, v in result.items() if k not in ("what", "ok", "quick", "seed")})
     numbers, memory, failures = soak(args, 5 if args.quick else 60 * args.minutes)
     memory = memory[:: max(1, len(memory) // 50)]
     report(args, "soak", not failures, **numbers, memory=memory, failures=failures, seconds=clock())

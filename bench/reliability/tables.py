@@ -81,6 +81,7 @@ def concurrency(found):
 
 COUNTS = {
     "runs": "random trainings",
+    "runs_again": "of them judged anew with a reference that was mended (`--again`)",
     "epochs": "epochs",
     "steps": "optimizer steps",
     "evolutions": "rounds of topology changes",

@@ -59,7 +59,7 @@ class Linear(Restored):
     bias : float[n_out], of the weights' dtype
     activation : {"identity", "relu", "leaky_relu", "sigmoid", "tanh"}
     slope : float
-        Of the leaky ReLU for negative values.
+        Of the leaky ReLU for negative values; at 0 its derivative is 1.
     dropout : float in [0, 1)
         Inverted dropout of the layer's outputs during training: no mask is stored, forward and backward compute the same hash.
 
