@@ -19,8 +19,8 @@ import numpy as np
 
 import sparsemlp as sm
 from sparsemlp.benchmark.workers import BOUNDS, OVERRIDES, environment
-from sparsemlp.callbacks import write_json
-from sparsemlp.experiments.runs import machine
+from sparsemlp.environment import machine
+from sparsemlp.files import write_json
 
 NETS = {"mlp-1k": [1000, 1000, 1000], "mlp-4k": [4000, 1000, 4000], "mlp-4k4l": [4000, 2000, 2000, 1000]}
 ARMS = ("sparse", "dense")

@@ -15,7 +15,7 @@ import time
 import numpy as np
 
 import sparsemlp as sm
-from sparsemlp.experiments import runs
+from sparsemlp.environment import machine
 
 NETS = {"mlp-1k": [1000, 1000, 1000], "mlp-4k": [4000, 1000, 4000], "mlp-4k4l": [4000, 2000, 2000, 1000]}
 
@@ -53,7 +53,7 @@ def main():
         path = pathlib.Path(args.json)
         others = json.loads(path.read_text(encoding="utf-8"))["measured"] if path.exists() else []
         kept = [m for m in others if m["threads"] != sm.get_num_threads()]
-        result = {"experiment": "augmentation", "machine": runs.machine(), "measured": [*kept, *measured]}
+        result = {"experiment": "augmentation", "machine": machine(), "measured": [*kept, *measured]}
         path.write_text(json.dumps(result), encoding="utf-8")
 
 

@@ -18,7 +18,7 @@ import sparsemlp as sm
 from sparsemlp.benchmark import record
 from sparsemlp.benchmark.statistics import summary
 from sparsemlp.benchmark.turns import in_turns
-from sparsemlp.threads import engine
+from sparsemlp.engine.threads import engine
 
 CASES = [(n, density, 128) for n in (1024, 4096) for density in (0.01, 0.05, 0.2)] + [(1024, 0.05, 32), (4096, 0.05, 32), (1024, 0.05, 8)]
 

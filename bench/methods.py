@@ -16,8 +16,8 @@ import statistics
 import warnings
 
 import sparsemlp as sm
-from sparsemlp.callbacks import write_json, write_text
-from sparsemlp.experiments.runs import machine
+from sparsemlp.environment import machine
+from sparsemlp.files import write_json, write_text
 
 SIZES, IMAGES, EPOCHS, HALF = [784, 300, 100, 10], 5000, 10, 5
 DENSE = sum(a * b for a, b in zip(SIZES[:-1], SIZES[1:], strict=True))

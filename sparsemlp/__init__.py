@@ -1,15 +1,16 @@
 """Neural networks that are sparse while they train. Importing compiles nothing."""
 
-from . import datasets, surgery
-from .autoencoder import Autoencoder
-from .callbacks import BestWeights, Callback, CSVLog, EarlyStopping, JSONLog, LearningRateSchedule
+from . import datasets
 from .checkpoint import Checkpoint, load, save
+from .engine.threads import get_num_threads, set_num_threads
 from .errors import CheckpointError, ConnectivityWarning, DatasetError, NonFiniteError, TopologyError
-from .history import History
 from .initializers import Glorot, He, Normal, Zeros
 from .layers import Linear
-from .mlp import MLP
-from .network import Network
+from .models import surgery
+from .models.autoencoder import Autoencoder
+from .models.inference_weights import for_prediction
+from .models.mlp import MLP
+from .models.network import Network
 from .optimizers import SGD, Adam, AdamW, RMSprop
 from .policies import (
     FSA,
@@ -27,7 +28,6 @@ from .policies import (
     Static,
     ThresholdPruning,
 )
-from .prediction import for_prediction
 from .procedures import (
     AdaptivePruneRetrain,
     AuxiliaryLayer,
@@ -49,10 +49,12 @@ from .schedules import (
     LinearDecrease,
     Oscillating,
 )
-from .threads import get_num_threads, set_num_threads
 from .topology import Dense, ErdosRenyi, Given, RadixNet, RandomEquivalent, RandomExpander, SmallWorld, Uniform
-from .training import Trainer
-from .weights import DenseWeights, SparseWeights
+from .training.callbacks import BestWeights, Callback, CSVLog, EarlyStopping, JSONLog, LearningRateSchedule
+from .training.history import History
+from .training.trainer import Trainer
+from .weights.dense import DenseWeights
+from .weights.sparse import SparseWeights
 
 __version__ = "0.1.0"
 

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sparsemlp as sm
-from sparsemlp.augmented_rows import AugmentedRows
+from sparsemlp.engine.augmented_batches import AugmentedRows
+from sparsemlp.engine.plan import Plan
 from sparsemlp.kernels import augment
 from sparsemlp.kernels.simd import WIDTH
-from sparsemlp.plan import Plan
 
 from . import naive_augment as naive
 

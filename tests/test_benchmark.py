@@ -14,7 +14,7 @@ import sparsemlp as sm
 from sparsemlp.benchmark import numpy_dense, record, systems, turns, workers
 from sparsemlp.benchmark.problem import Problem
 from sparsemlp.benchmark.statistics import break_even, line
-from sparsemlp.cli import main
+from sparsemlp.commands.main import main
 from sparsemlp.reports import speed
 
 BENCH = pathlib.Path(__file__).resolve().parent.parent / "bench"

@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 import sparsemlp as sm
-from sparsemlp.callbacks import write_json, write_text
+from sparsemlp.files import write_json, write_text
 
 
 @pytest.fixture(autouse=True, scope="module")

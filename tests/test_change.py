@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from sparsemlp.errors import TopologyError
-from sparsemlp.kernels import evolve
-from sparsemlp.topology.change import Change, apply_change
-from sparsemlp.weights import DenseWeights, SparseWeights
+from sparsemlp.kernels import rewrite as evolve
+from sparsemlp.weights.change import Change, apply_change
+from sparsemlp.weights.dense import DenseWeights
+from sparsemlp.weights.sparse import SparseWeights
 
 
 def layer(dtype=np.float32):

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 import sparsemlp as sm
-from sparsemlp.checkpoint import atomic
+from sparsemlp import files as atomic
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "bench" / "reliability"))
@@ -617,7 +617,7 @@ def test_overlapping_members(raw, path):
 
 def test_memory_that_is_not_there(raw, path, monkeypatch):
     path.write_bytes(raw)
-    monkeypatch.setattr("sparsemlp.available_memory.available_memory", lambda: 1000)
+    monkeypatch.setattr("sparsemlp.engine.memory_limit.available_memory", lambda: 1000)
     with pytest.raises(MemoryError, match="GB of memory"):
         sm.load(path)
 

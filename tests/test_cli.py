@@ -11,7 +11,7 @@ import time
 import pytest
 
 import sparsemlp as sm
-from sparsemlp.cli import COMMANDS, main
+from sparsemlp.commands.main import COMMANDS, main
 from sparsemlp.reports.comparison import remarks
 
 SMALL = ["train", "--net", "64-30-10", "--epochs", "2", "--quiet"]
@@ -188,7 +188,19 @@ def test_data_says_where_a_set_is_and_which_files_are_missing(tmp_path, capsys, 
 @pytest.mark.skipif(os.name == "nt", reason="SIGINT to a child needs POSIX")
 def test_ctrl_c_keeps_what_was_learned(tmp_path):
     out = tmp_path / "run"
-    command = [sys.executable, "-m", "sparsemlp.cli", "train", "--net", "64-30-10", "--epochs", "100000", "--arms", "sparse", "--quiet"]
+    command = [
+        sys.executable,
+        "-m",
+        "sparsemlp.commands.main",
+        "train",
+        "--net",
+        "64-30-10",
+        "--epochs",
+        "100000",
+        "--arms",
+        "sparse",
+        "--quiet",
+    ]
     environment = {**os.environ, "PYTHONPATH": str(pathlib.Path(sm.__file__).parents[1])}  # the package under test, wherever it is
     child = subprocess.Popen(
         [*command, "--out", str(out)], cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

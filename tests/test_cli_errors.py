@@ -9,7 +9,7 @@ import sys
 import pytest
 
 import sparsemlp as sm
-from sparsemlp.cli import main
+from sparsemlp.commands.main import main
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_reproduce_writes_all_results_to_one_file(tmp_path, monkeypatch, capsys)
 
 def test_a_reader_that_leaves_and_a_terminal_of_few_letters():
     environment = {**os.environ, "PYTHONPATH": str(pathlib.Path(sm.__file__).parents[1]), "PYTHONIOENCODING": "ascii"}
-    command = [sys.executable, "-m", "sparsemlp.cli"]
+    command = [sys.executable, "-m", "sparsemlp.commands.main"]
     done = subprocess.run([*command, "memory", "--help"], env=environment, capture_output=True, text=True)
     assert done.returncode == 0 and "Erd?s" in done.stdout
     reader, writer = os.pipe()

@@ -12,7 +12,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import sparsemlp as sm
-from sparsemlp.topology.change import Change
+from sparsemlp.weights.change import Change
 
 SIZES = [12, 20, 16, 5]
 OPTIMIZERS = [sm.SGD(lr=0.05, momentum=0.9), sm.Adam(lr=0.01)]

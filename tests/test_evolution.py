@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import sparsemlp as sm
-from sparsemlp.topology.change import Change
+from sparsemlp.weights.change import Change
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((50, 8))

@@ -9,10 +9,11 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sparsemlp.kernels import evolve, select
+from sparsemlp.kernels import rewrite as evolve
+from sparsemlp.kernels import select
 from sparsemlp.kernels.simd import WIDTH
-from sparsemlp.topology.select import draw_empty, smallest_by_sign, smallest_magnitude
-from sparsemlp.weights import SparseWeights
+from sparsemlp.policies.select import draw_empty, smallest_by_sign, smallest_magnitude
+from sparsemlp.weights.sparse import SparseWeights
 
 from . import naive_evolve as naive
 

@@ -201,13 +201,13 @@ def test_denormal_numbers_are_not_slow():
     ],
 )
 def test_memory_is_asked_for_before_it_is_taken(make_net, monkeypatch):
-    monkeypatch.setattr("sparsemlp.available_memory.available_memory", lambda: 10**9)
+    monkeypatch.setattr("sparsemlp.engine.memory_limit.available_memory", lambda: 10**9)
     with pytest.raises(MemoryError, match=r"This network needs about .* GB of memory; 1 GB are available. A density of .* would fit"):
         make_net()
 
 
 def test_the_density_that_would_fit_does(monkeypatch):
-    monkeypatch.setattr("sparsemlp.available_memory.available_memory", lambda: 10**6)
+    monkeypatch.setattr("sparsemlp.engine.memory_limit.available_memory", lambda: 10**6)
     with pytest.raises(MemoryError) as caught:
         sm.MLP([1000, 1000, 10])
     density = float(str(caught.value).split("density=")[1].rstrip(")."))

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import sparsemlp as sm
-from sparsemlp.callbacks import write_text
-from sparsemlp.checkpoint import atomic
+from sparsemlp import files as atomic
+from sparsemlp.files import write_text
 
 DATA = pathlib.Path(__file__).resolve().parent / "data"
 sys.path.insert(0, str(DATA))

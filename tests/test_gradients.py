@@ -11,7 +11,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import sparsemlp as sm
-from sparsemlp.weights import DenseWeights, SparseWeights
+from sparsemlp.weights.dense import DenseWeights
+from sparsemlp.weights.sparse import SparseWeights
 
 LAYERS = {"sparse": sm.Uniform(0.4), "dense": sm.Dense(), "both": [sm.Uniform(0.4), sm.Dense(), sm.Uniform(0.5)]}
 ACTIVATIONS = ("relu", "leaky_relu", "sigmoid", "tanh", "identity")

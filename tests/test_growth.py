@@ -8,13 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sparsemlp as sm
-from sparsemlp.growth import DenseGrowth, TiledGrowth
-from sparsemlp.kernels import growth, simd
+from sparsemlp.engine.threads import get_num_threads
+from sparsemlp.kernels import missing_gradients as growth
+from sparsemlp.kernels import simd
+from sparsemlp.models.surgery import places_of
 from sparsemlp.policies.base import LayerView
-from sparsemlp.surgery import places_of
-from sparsemlp.threads import get_num_threads
-from sparsemlp.topology.select import largest_magnitude
-from sparsemlp.weights import DenseWeights, SparseWeights
+from sparsemlp.policies.missing_gradients import DenseGrowth, TiledGrowth
+from sparsemlp.policies.select import largest_magnitude
+from sparsemlp.weights.dense import DenseWeights
+from sparsemlp.weights.sparse import SparseWeights
 
 from . import naive, naive_growth
 
@@ -57,7 +59,7 @@ def test_the_largest_are_those_of_the_twin(n_in, n_out, n_batch, density, dtype,
 @pytest.mark.parametrize("k", [1, 3, 40])
 def test_candidates_are_sorted_out_again_and_again(k, monkeypatch):
     """Scratch hardly larger than k: the k best are cut out many times."""
-    monkeypatch.setattr("sparsemlp.growth.SPARE", 1)
+    monkeypatch.setattr("sparsemlp.policies.missing_gradients.SPARE", 1)
     x, dy, tiles, weights, dropped = case(30, 20, 20, 0.2, np.float32, 0, large=1)
     view = LayerView.of(SimpleNamespace(weights=weights), 0)
     want = naive_growth.largest_missing(x, dy, places_of(weights), dropped, k)

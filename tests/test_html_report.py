@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import sparsemlp as sm
-from sparsemlp.cli import main
+from sparsemlp.commands.main import main
 from sparsemlp.reports.html import numbers, page, text
 from sparsemlp.reports.runs import Run, read
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import sparsemlp as sm
-from sparsemlp import step, threads
-from sparsemlp.topology.change import Change
+from sparsemlp.engine import step, threads
+from sparsemlp.weights.change import Change
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sparsemlp.engine.threads import get_num_threads
 from sparsemlp.kernels import backward, forward, index, losses, simd, tiles, update
-from sparsemlp.threads import get_num_threads
 
 from . import naive
 

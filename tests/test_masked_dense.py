@@ -9,8 +9,9 @@ from numpy.testing import assert_allclose
 
 import sparsemlp as sm
 from sparsemlp.errors import TopologyError
-from sparsemlp.topology.change import Change
-from sparsemlp.weights import DenseWeights, SparseWeights
+from sparsemlp.weights.change import Change
+from sparsemlp.weights.dense import DenseWeights
+from sparsemlp.weights.sparse import SparseWeights
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((60, 12))

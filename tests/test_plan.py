@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import sparsemlp as sm
+from sparsemlp.engine.plan import choose_lanes, widest_tile
 from sparsemlp.kernels.simd import REGISTER_BYTES
 from sparsemlp.layers import linear
-from sparsemlp.plan import choose_lanes, widest_tile
 
 WIDE = 128 if REGISTER_BYTES >= 64 else 64
 

@@ -8,8 +8,8 @@ import scipy.stats
 
 import sparsemlp as sm
 from sparsemlp.policies.base import LayerView, Policy, Progress
-from sparsemlp.topology.change import apply_change
-from sparsemlp.weights import SparseWeights
+from sparsemlp.weights.change import apply_change
+from sparsemlp.weights.sparse import SparseWeights
 
 
 def layer(n_in, n_out, density, dtype=np.float32, seed=0):
@@ -146,7 +146,7 @@ def test_set_grows_uniformly_over_all_empty_positions_those_just_dropped_include
 
 
 def test_the_second_evolution_compiles_nothing():
-    from sparsemlp.kernels import evolve as rewriting
+    from sparsemlp.kernels import rewrite as rewriting
     from sparsemlp.kernels import select
 
     kernels = [rewriting.find_fault, rewriting.rewrite, select.count_signs, select.smallest, select.distinct, select.nth_empty]

@@ -7,10 +7,11 @@ import pytest
 
 import sparsemlp as sm
 from sparsemlp.errors import CheckpointError
-from sparsemlp.policies import masks as bits
+from sparsemlp.policies import packed_masks as bits
 from sparsemlp.policies.base import LayerView, Progress
-from sparsemlp.topology.change import apply_change
-from sparsemlp.weights import DenseWeights, SparseWeights
+from sparsemlp.weights.change import apply_change
+from sparsemlp.weights.dense import DenseWeights
+from sparsemlp.weights.sparse import SparseWeights
 
 PROGRESS = Progress(epoch=0, n_epochs=5, step=0, n_steps=10)
 

@@ -11,12 +11,13 @@ import pytest
 
 import sparsemlp as sm
 from sparsemlp.errors import CheckpointError
-from sparsemlp.growth import DenseGrowth, TiledGrowth
 from sparsemlp.kernels.simd import WIDTH
+from sparsemlp.models.surgery import places_of
 from sparsemlp.policies.base import LayerView, Policy, Progress
-from sparsemlp.surgery import places_of
-from sparsemlp.topology.change import Change, apply_change
-from sparsemlp.weights import DenseWeights, SparseWeights
+from sparsemlp.policies.missing_gradients import DenseGrowth, TiledGrowth
+from sparsemlp.weights.change import Change, apply_change
+from sparsemlp.weights.dense import DenseWeights
+from sparsemlp.weights.sparse import SparseWeights
 
 N_EPOCHS, N_STEPS = 5, 4
 

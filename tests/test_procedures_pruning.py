@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import sparsemlp as sm
-from sparsemlp.procedures.below import positions_below, prune_below, values_of
+from sparsemlp.procedures.magnitude import positions_below, prune_below, values_of
 
 X, y, X_VALID, y_VALID = (a[:400] for a in sm.datasets.load("digits"))
 X, X_VALID = X / 16, X_VALID / 16

@@ -8,9 +8,9 @@ import pytest
 import sparsemlp as sm
 from sparsemlp.errors import CheckpointError
 from sparsemlp.policies.base import LayerView, Progress
-from sparsemlp.topology.change import apply_change
-from sparsemlp.topology.select import largest_magnitude
-from sparsemlp.weights import DenseWeights
+from sparsemlp.policies.select import largest_magnitude
+from sparsemlp.weights.change import apply_change
+from sparsemlp.weights.dense import DenseWeights
 
 X, Y, X_TEST, Y_TEST = sm.datasets.load("digits")
 X, X_TEST = X / 16, X_TEST / 16

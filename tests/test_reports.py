@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import sparsemlp as sm
-from sparsemlp.cli import main
+from sparsemlp.commands.main import main
 
 
 @pytest.mark.parametrize(("optimizer", "expected"), [(sm.SGD(lr=0.1), 16), (sm.SGD(lr=0.1, momentum=0.9), 20), (sm.Adam(), 24)])

@@ -7,8 +7,9 @@ import pytest
 import scipy.sparse as sp
 
 import sparsemlp as sm
-from sparsemlp import surgery
-from sparsemlp.weights import DenseWeights, SparseWeights
+from sparsemlp.models import surgery
+from sparsemlp.weights.dense import DenseWeights
+from sparsemlp.weights.sparse import SparseWeights
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.standard_normal((30, 6)), RNG.integers(0, 2, 30)

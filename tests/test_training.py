@@ -9,7 +9,8 @@ import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 
 import sparsemlp as sm
-from sparsemlp.weights import DenseWeights, SparseWeights
+from sparsemlp.weights.dense import DenseWeights
+from sparsemlp.weights.sparse import SparseWeights
 
 SIZES = [6, 10, 8, 4]
 

@@ -217,8 +217,8 @@ def test_buffers_ask_for_memory_first(problem, topology, monkeypatch):
     X, y = problem
     trainer = make(topology)
     trainer.train_step(X, y)
-    monkeypatch.setattr("sparsemlp.available_memory.WORTH_ASKING", 0)
-    monkeypatch.setattr("sparsemlp.available_memory.available_memory", lambda: 2000)
+    monkeypatch.setattr("sparsemlp.engine.memory_limit.WORTH_ASKING", 0)
+    monkeypatch.setattr("sparsemlp.engine.memory_limit.available_memory", lambda: 2000)
     with pytest.raises(MemoryError, match=r"The buffers for batches of 30 need.* batch_size=\d+ would fit"):
         trainer.fit(X, y, epochs=1, batch_size=30)
     with pytest.raises(MemoryError, match=r"The buffers for batches of 60 need.* \d+ samples at a time would fit"):
@@ -229,8 +229,8 @@ def test_buffers_ask_for_memory_first(problem, topology, monkeypatch):
 
 def test_optimizer_state_asks_for_memory_first(problem, monkeypatch):
     trainer = make(optimizer=sm.Adam())
-    monkeypatch.setattr("sparsemlp.step.WORTH_ASKING", 0)
-    monkeypatch.setattr("sparsemlp.available_memory.available_memory", lambda: 500)
+    monkeypatch.setattr("sparsemlp.engine.step.WORTH_ASKING", 0)
+    monkeypatch.setattr("sparsemlp.engine.memory_limit.available_memory", lambda: 500)
     with pytest.raises(MemoryError, match="The state of Adam needs"):
         trainer.train_step(*problem)
     assert all(layer.weights.state.size == 0 for layer in trainer.network.layers)

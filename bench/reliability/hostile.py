@@ -117,7 +117,7 @@ def _enter(door, matrix, rng, use, sm):
         values = np.asarray(rng.standard_normal((n_in, n_out)), np.float32)
         net_of(sm.DenseWeights(values, removed=damaged_array(rng.random((n_in, n_out)) < 0.5, rng)), sm, use)
     else:
-        from sparsemlp.topology.change import Change, apply_change
+        from sparsemlp.weights.change import Change, apply_change
 
         if door == "Change":
             w = sm.MLP([9, 8, 3], density=0.5).layers[0].weights

@@ -6,7 +6,7 @@ import os
 import pathlib
 import time
 
-from ..callbacks import write_json
+from ..files import write_json
 
 PEERS = "torch", "scikit-learn", "sparse_dot_mkl", "mkl", "threadpoolctl", "llvmlite"
 
@@ -19,7 +19,7 @@ def environment(threads):
     threads : int
         Of every system.
     """
-    from ..experiments.runs import machine
+    from ..environment import machine
 
     versions = {}
     for name in PEERS:

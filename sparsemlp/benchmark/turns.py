@@ -124,7 +124,7 @@ def in_turns(runs, *, repeats=32, turns=8, warm=2, settle=0.1):
 
 @contextlib.contextmanager
 def _local(jobs, threads, path):
-    from ..threads import get_num_threads, set_num_threads
+    from ..engine.threads import get_num_threads, set_num_threads
 
     if any(job.env or job.threads not in (None, threads) for job in jobs):
         raise ValueError("Jobs of one process share its environment and its threads; use worker processes.")

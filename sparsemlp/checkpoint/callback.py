@@ -7,8 +7,8 @@ import re
 import string
 
 from .. import checks
-from ..callbacks import Callback
-from .atomic import remove_leftovers
+from ..files import remove_leftovers
+from ..training.callbacks import Callback
 from .container import is_checkpoint
 from .model import save
 

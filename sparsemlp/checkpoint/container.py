@@ -16,7 +16,7 @@ import zipfile
 
 import numpy as np
 
-from ..available_memory import require
+from ..engine.memory_limit import require
 from ..errors import CheckpointError
 
 FORMAT, VERSION = "sparsemlp checkpoint", 1

@@ -5,22 +5,23 @@ import os
 
 import numpy as np
 
-from ..autoencoder import Autoencoder
+from .. import files as atomic
+from ..engine.threads import engine
 from ..errors import CheckpointError
-from ..history import History
 from ..layers import Linear
 from ..losses import LOSSES
-from ..mlp import MLP
-from ..network import Network
+from ..models.autoencoder import Autoencoder
+from ..models.inference_weights import PredictionWeights
+from ..models.mlp import MLP
+from ..models.network import Network
 from ..policies.base import LayerView
-from ..prediction import PredictionWeights
 from ..schedules import as_schedule
-from ..threads import engine
-from ..training import Trainer
-from ..weights import DenseWeights, SparseWeights
-from . import atomic
+from ..training.history import History
+from ..training.trainer import Trainer
+from ..weights.dense import DenseWeights
+from ..weights.sparse import SparseWeights
 from .container import Writer, is_checkpoint, reading
-from .values import Decoder, encode
+from .settings_json import Decoder, encode
 
 NETWORKS = {"MLP": MLP, "Network": Network, "Autoencoder": Autoencoder}
 DTYPES = {"float32": np.float32, "float64": np.float64}

@@ -38,7 +38,7 @@ def run(args):
     from ..benchmark import record
     from ..benchmark.systems import OWN
     from ..benchmark.turns import Job, measure
-    from ..callbacks import write_json
+    from ..files import write_json
     from ..reports import speed
 
     threads = sm.get_num_threads() if args.threads is None else checks.integer("--threads", args.threads, 1, sm.threads.available_cpus())

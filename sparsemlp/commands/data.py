@@ -18,10 +18,10 @@ def add_arguments(parser):
 
 def run(args):
     """Find, read and verify each data set; returns 1 if one that was asked for by name is missing."""
-    from ..callbacks import write_json
     from ..datasets import FROM_FILES, locate, names
     from ..datasets.digits import load_digits
     from ..errors import DatasetError
+    from ..files import write_json
 
     wanted = args.name or names()
     for name in wanted:

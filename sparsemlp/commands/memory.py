@@ -7,7 +7,7 @@ The last line of each net is what the same net needs when it only predicts (spar
 import pathlib
 
 from .. import checks
-from ..callbacks import write_json
+from ..files import write_json
 
 
 def add_arguments(parser):

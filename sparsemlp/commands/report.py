@@ -19,7 +19,7 @@ def add_arguments(parser):
 
 def run(args):
     """Read everything, then write the page."""
-    from ..callbacks import write_json, write_text
+    from ..files import write_json, write_text
     from ..reports import html, runs
 
     first = args.run[0]

@@ -26,7 +26,7 @@ def add_arguments(parser):
 
 def run(args):
     """Run the experiment."""
-    from ..callbacks import write_json
+    from ..files import write_json
 
     code = _module(args.experiment).main(args)
     if args.json:

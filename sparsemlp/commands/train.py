@@ -14,7 +14,7 @@ import re
 import sys
 
 from .. import checks
-from ..callbacks import Callback
+from ..training.callbacks import Callback
 from . import policy_text
 
 HIDDEN = {"mlp-1k": (1000, 1000, 1000), "mlp-4k": (4000, 1000, 4000), "mlp-4k4l": (4000, 2000, 2000, 1000)}
@@ -79,8 +79,8 @@ def run(args):
     """Train the arms; returns the exit code."""
     import sparsemlp as sm
 
-    from ..callbacks import write_json
-    from ..experiments.runs import machine
+    from ..environment import machine
+    from ..files import write_json
     from ..reports import comparison
 
     arms = _settle(args)

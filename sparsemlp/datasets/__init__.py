@@ -15,10 +15,10 @@ import numpy as np
 
 from .. import checks
 from . import cifar10, idx, locate, madelon
-from .area_average import area_average
 from .augmentation import Augmentation
 from .digits import load_digits
 from .locate import Dataset, Layout, Remote
+from .resize import area_average
 from .standardize import Standardizer, standardize
 
 __all__ = ["Augmentation", "Standardizer", "area_average", "load", "names", "standardize"]

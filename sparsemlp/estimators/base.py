@@ -9,11 +9,11 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from .. import checks, optimizers
-from ..callbacks import BestWeights, EarlyStopping
-from ..mlp import MLP
+from ..models.mlp import MLP
 from ..policies import SET, Policy, Static
 from ..topology import Dense
-from ..training import Trainer
+from ..training.callbacks import BestWeights, EarlyStopping
+from ..training.trainer import Trainer
 
 OPTIMIZERS = {"adam": optimizers.Adam, "adamw": optimizers.AdamW, "sgd": optimizers.SGD, "rmsprop": optimizers.RMSprop}
 POLICIES = {"set": SET, "static": Static}

@@ -14,15 +14,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import datasets
-from ..mlp import MLP
+from ..engine.threads import set_num_threads
+from ..environment import machine
+from ..models.mlp import MLP
 from ..optimizers import Adam
 from ..procedures import AdaptivePruneRetrain, AuxiliaryLayer, PruneRetrain, Stages
-from ..procedures.rounds import fit_pruned
+from ..procedures.prune_rounds import fit_pruned
 from ..randomness import stream
 from ..reports.energy import energy_report
-from ..threads import set_num_threads
 from ..topology import Dense
-from ..training import Trainer
+from ..training.trainer import Trainer
 from . import runs
 
 SETTINGS = {
@@ -171,7 +172,7 @@ def train(arm, fold, data, starts, checkpoint=None):
         "arm": arm,
         "fold": fold,
         "settings": SETTINGS,
-        "machine": runs.machine(),
+        "machine": machine(),
         "base_accuracy": base_accuracy,
         "base": _rounded(outcome.base),
         "rounds": [_rounded(r) for r in outcome.rounds],

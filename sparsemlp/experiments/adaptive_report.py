@@ -3,7 +3,7 @@
 import pathlib
 import statistics
 
-from ..callbacks import write_text
+from ..files import write_text
 from ..reports.energy import PICOJOULES, nanojoules
 from .adaptive import ARMS, SETTINGS
 from .adaptive_claims import claims

@@ -13,17 +13,18 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from .. import datasets
-from ..callbacks import Callback
-from ..mlp import MLP
-from ..network import Network
+from ..engine.threads import set_num_threads
+from ..environment import machine
+from ..models.mlp import MLP
+from ..models.network import Network
 from ..optimizers import Adam
 from ..policies import FSA, AnnealedPruning, OneTimePruning, Static
 from ..policies.base import Policy
 from ..randomness import stream
-from ..threads import set_num_threads
 from ..topology import Dense
-from ..topology.change import apply_change
-from ..training import Trainer
+from ..training.callbacks import Callback
+from ..training.trainer import Trainer
+from ..weights.change import apply_change
 from . import runs
 
 SIZES = [784, 512, 10]
@@ -199,7 +200,7 @@ def train(setting, data, checkpoint=None):
         "batch_size": BATCH,
         "lr": LR,
         "input_dropout": input_dropout,
-        "machine": runs.machine(),
+        "machine": machine(),
         "connections": [layer.weights.n_connections for layer in net.layers],
         "n_parameters": net.n_parameters,
         "chosen_epoch": chosen,

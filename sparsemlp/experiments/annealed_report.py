@@ -3,7 +3,7 @@
 import pathlib
 import statistics
 
-from ..callbacks import write_text
+from ..files import write_text
 from .annealed import ARMS, DROPOUT, FIRST, KEEP, POST, SAMPLES
 from .paired import in_points, n_seeds, side
 from .runs import load_runs

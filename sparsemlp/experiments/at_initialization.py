@@ -13,15 +13,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import datasets
-from ..callbacks import Callback, write_text
+from ..engine.threads import set_num_threads
+from ..environment import machine
+from ..files import write_text
 from ..initializers import Normal
-from ..mlp import MLP
+from ..models.mlp import MLP
 from ..optimizers import Adam
 from ..policies import Combined, DissipatingGradients, KStarts, RandomPruning, Static
 from ..policies.k_starts import FITNESSES
 from ..randomness import stream
-from ..threads import set_num_threads
-from ..training import Trainer
+from ..training.callbacks import Callback
+from ..training.trainer import Trainer
 from . import runs
 
 BATCH = 100
@@ -248,7 +250,7 @@ def run(setting, trials, data, checkpoint):
         "steps": list(setting.steps),
         "batch": BATCH,
         "dense_above": DENSE_ABOVE,
-        "machine": runs.machine(),
+        "machine": machine(),
         "trials": found,
         "wall_seconds": round(sum(t["wall_seconds"] for t in found), 2),
         "outcome": f"{measure} {statistics.mean(t['performance'][-1] for t in found):.4f}",

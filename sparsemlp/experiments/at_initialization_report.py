@@ -3,7 +3,7 @@
 import pathlib
 import statistics
 
-from ..callbacks import write_text
+from ..files import write_text
 from .at_initialization import (
     BATCH,
     DATASETS,

@@ -11,16 +11,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import datasets
-from ..callbacks import Callback
-from ..mlp import MLP
+from ..engine.threads import set_num_threads
+from ..environment import machine
+from ..models.mlp import MLP
 from ..optimizers import SGD
 from ..policies import SET, Static
 from ..policies.base import Policy
 from ..randomness import stream
 from ..schedules import ExponentialDecay, LinearDecrease, Oscillating
-from ..threads import set_num_threads
 from ..topology import Dense, ErdosRenyi
-from ..training import Trainer
+from ..training.callbacks import Callback
+from ..training.trainer import Trainer
 from . import runs
 from .exploration import Exploration, Watched
 
@@ -176,7 +177,7 @@ def train(net, arm, seed, epochs, data, checkpoint=None):
         "epochs": epochs,
         "sizes": network.sizes,
         "settings": SETTINGS,
-        "machine": runs.machine(),
+        "machine": machine(),
         "n_parameters": network.n_parameters,
         "n_parameters_dense": possible + sum(network.sizes[1:]),
         "chosen_epoch": chosen,

@@ -3,7 +3,7 @@
 import pathlib
 import statistics
 
-from ..callbacks import write_text
+from ..files import write_text
 from . import dynamic_pruning_figures
 from .dynamic_pruning import ARMS, NETS, n_parameters
 from .dynamic_pruning_claims import rows

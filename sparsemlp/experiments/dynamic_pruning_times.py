@@ -6,13 +6,14 @@ import statistics
 import time
 from dataclasses import dataclass, replace
 
-from ..callbacks import Callback, write_text
+from ..environment import machine
+from ..files import write_text
 from ..optimizers import SGD
 from ..policies import SET
 from ..randomness import stream
 from ..schedules import Schedule, as_schedule
-from ..training import Trainer
-from . import runs
+from ..training.callbacks import Callback
+from ..training.trainer import Trainer
 from .dynamic_pruning import ARMS, SETTINGS, build
 from .tables import machines, row
 
@@ -107,7 +108,7 @@ def measure(net, arms, rounds, data, seed=0):
         "net": net,
         "rounds": rounds,
         "paper_epochs": PAPER_EPOCHS,
-        "machine": runs.machine(),
+        "machine": machine(),
         "wall_seconds": round(time.perf_counter() - start, 2),
         "ended": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "arms": found,

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..callbacks import Callback
 from ..policies.base import Policy
+from ..training.callbacks import Callback
 
 NONE = np.zeros(0, np.int64)
 

@@ -14,18 +14,19 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from .. import datasets
-from ..callbacks import Callback
 from ..checkpoint import load, save
+from ..engine.threads import set_num_threads
+from ..environment import machine
 from ..errors import NonFiniteError
-from ..mlp import MLP
+from ..models.mlp import MLP
 from ..optimizers import SGD
 from ..policies import IterativePruning, OneTimePruning, Static
 from ..procedures import prune, restart
 from ..randomness import stream
 from ..schedules import CubicSparsity
-from ..threads import set_num_threads
 from ..topology import Dense, RadixNet, RandomExpander
-from ..training import Trainer
+from ..training.callbacks import Callback
+from ..training.trainer import Trainer
 from . import runs
 
 SIZES = [784, 300, 100, 10]
@@ -264,7 +265,7 @@ def _head(setting, net):
         "sizes": net.sizes,
         "batch_size": BATCH,
         "momentum": MOMENTUM,
-        "machine": runs.machine(),
+        "machine": machine(),
         "connections": [*connections, net.layers[-1].weights.n_connections],
         "sparsity_reached": 1 - sum(connections) / sum(w.shape[0] * w.shape[1] for w in hidden),
         "n_parameters": net.n_parameters,

@@ -3,7 +3,7 @@
 import pathlib
 import statistics
 
-from ..callbacks import write_text
+from ..files import write_text
 from .runs import load_runs
 from .structured import HIGHER, LR, PARTS
 from .structured_figures import draw

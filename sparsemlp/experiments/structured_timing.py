@@ -5,13 +5,13 @@ import os
 import statistics
 import time
 
-from ..callbacks import write_text
-from ..mlp import MLP
+from ..engine.threads import get_num_threads
+from ..environment import machine
+from ..files import write_text
+from ..models.mlp import MLP
 from ..optimizers import SGD
-from ..threads import get_num_threads
 from ..topology import Dense
-from ..training import Trainer
-from . import runs
+from ..training.trainer import Trainer
 from .structured import BATCH, LR, MOMENTUM, SIZES, SPARSITIES, Setting, found_network, settings, topology
 
 REPEATS, STEPS, PREDICTED = 31, 5, 10_000
@@ -67,5 +67,5 @@ def measure(path, work, data, epochs):
                 "predict_speedup": min(predictions[0]) / min(prediction),
             }
         )
-    result = {"timing": rows, "machine": runs.machine(), "busy": busy, "repeats": REPEATS, "batch_size": BATCH, "predicted": PREDICTED}
+    result = {"timing": rows, "machine": machine(), "busy": busy, "repeats": REPEATS, "batch_size": BATCH, "predicted": PREDICTED}
     write_text(path, json.dumps(result, indent=1))

@@ -6,8 +6,8 @@ from functools import partial
 import numpy as np
 
 from .. import checks
-from ..threads import in_pieces
-from ..weights import TAKEN_OVER, Restored, require_array, require_state
+from ..engine.threads import in_pieces
+from ..weights.checks import TAKEN_OVER, Restored, require_array, require_state
 from .input_dropout import epilogue_arrays
 
 # codes of kernels/common.py, by name, so that importing this module compiles nothing

@@ -6,10 +6,10 @@ import numpy as np
 
 from .. import checks
 from ..schedules import Annealed
-from ..topology.change import Change
-from ..topology.select import largest_magnitude, smallest_magnitude
+from ..weights.change import Change
 from .base import Policy
-from .state import Array, check_entries
+from .select import largest_magnitude, smallest_magnitude
+from .state_checks import Array, check_entries
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ class Policy:
     A policy that thins every layer out by a tenth of its smallest weights between epochs:
 
     >>> from dataclasses import dataclass
-    >>> from sparsemlp.topology.change import Change
+    >>> from sparsemlp.weights.change import Change
     >>> @dataclass(frozen=True)
     ... class Thin(Policy):
     ...     def between_epochs(self, view, state, progress, rng):

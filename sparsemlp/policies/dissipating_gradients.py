@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from .. import checks
-from ..topology.change import Change
+from ..weights.change import Change
 from .base import Policy
 
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from .. import checks
 from ..schedules import Annealed
-from ..topology.change import Change
+from ..weights.change import Change
 from .base import Policy
-from .ranking import check_layers, is_for, n_possible, smallest
-from .state import Number, check_entries
+from .layer_choice import check_layers, is_for, n_possible, smallest
+from .state_checks import Number, check_entries
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from .. import checks
 from ..schedules import CubicSparsity, as_schedule
-from ..topology.change import Change
+from ..weights.change import Change
 from .base import Policy
-from .ranking import check_layers, is_for, n_possible, smallest, threshold_of
-from .state import MAX, Number, check_entries
+from .layer_choice import check_layers, is_for, n_possible, smallest, threshold_of
+from .state_checks import MAX, Number, check_entries
 
 
 @dataclass(frozen=True)

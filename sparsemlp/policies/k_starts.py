@@ -6,8 +6,8 @@ import numpy as np
 
 from .. import checks
 from ..errors import CheckpointError
-from ..topology.change import Change
-from . import masks as bits
+from ..weights.change import Change
+from . import packed_masks as bits
 from .base import Policy
 
 FITNESSES = {  # what is summed over the connections that a mask keeps, and so what the trainer must provide

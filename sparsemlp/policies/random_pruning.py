@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from .. import checks
-from ..topology.change import Change
 from ..topology.sampling import distinct
+from ..weights.change import Change
 from .base import Policy
 
 

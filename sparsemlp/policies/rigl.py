@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from .. import checks
-from ..topology.change import Change
+from ..weights.change import Change
 from .base import Policy
 
 NOTHING = frozenset()

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from .. import checks
 from ..schedules import as_schedule
-from ..topology.change import Change
-from ..topology.select import smallest_by_sign
+from ..weights.change import Change
 from .base import Policy
+from .select import smallest_by_sign
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from typing import ClassVar
 import numpy as np
 
 from .. import checks
-from ..topology.change import Change
-from ..topology.select import smallest_magnitude
+from ..weights.change import Change
 from .base import Policy
+from .select import smallest_magnitude
 
 NOTHING = frozenset()
 

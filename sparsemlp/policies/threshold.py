@@ -6,10 +6,10 @@ import numpy as np
 
 from .. import checks
 from ..schedules import as_schedule
-from ..topology.change import Change
+from ..weights.change import Change
 from .base import Policy
-from .ranking import check_layers, is_for
-from .state import MAX, Number, check_entries
+from .layer_choice import check_layers, is_for
+from .state_checks import MAX, Number, check_entries
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import checks
-from ..topology.select import draw_empty, largest_magnitude, smallest_magnitude
+from .select import draw_empty, largest_magnitude, smallest_magnitude
 
 
 @dataclass(frozen=True)

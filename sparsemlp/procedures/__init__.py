@@ -4,8 +4,8 @@ from .adaptive_prune_retrain import AdaptivePruneRetrain
 from .auxiliary_layer import AuxiliaryLayer, insert_auxiliary_layer
 from .lottery_ticket import LotteryTicket, restart
 from .prune_retrain import PruneRetrain
-from .rounds import Pruned
-from .stages import Outcome, Stages
+from .prune_rounds import Pruned
+from .resumable import Outcome, Stages
 from .train_prune_retrain import TrainPruneRetrain, prune
 
 __all__ = [

@@ -4,9 +4,9 @@ import copy
 from dataclasses import dataclass
 
 from .. import checks
-from .below import positions_below, thresholds_of
+from .magnitude import positions_below, thresholds_of
 from .prune_retrain import check_rounds
-from .rounds import Rounds
+from .prune_rounds import Rounds
 
 
 @dataclass(frozen=True)

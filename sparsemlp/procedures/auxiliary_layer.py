@@ -8,13 +8,13 @@ import numpy as np
 from .. import checks
 from ..initializers import for_activation
 from ..layers import Linear
+from ..models.surgery import replace_layers
 from ..randomness import stream
-from ..surgery import replace_layers
-from ..training import Trainer
-from ..weights import DenseWeights
+from ..training.trainer import Trainer
+from ..weights.dense import DenseWeights
 from .low_rank import factor
-from .rounds import Rounds, fit_pruned
-from .stages import Stages
+from .prune_rounds import Rounds, fit_pruned
+from .resumable import Stages
 
 INITS = ("random", "lowrank")
 

@@ -6,12 +6,12 @@ import numpy as np
 
 from .. import checks
 from ..layers import Linear
-from ..network import Network
-from ..policies.ranking import check_layers
+from ..models.network import Network
+from ..models.surgery import places_of, redrawn, with_values
+from ..policies.layer_choice import check_layers
 from ..randomness import stream
-from ..surgery import places_of, redrawn, with_values
-from ..training import Trainer
-from .stages import Outcome, Stages
+from ..training.trainer import Trainer
+from .resumable import Outcome, Stages
 from .train_prune_retrain import prune, require_static
 
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from .. import checks
-from .below import THRESHOLDS
-from .rounds import Rounds
+from .magnitude import THRESHOLDS
+from .prune_rounds import Rounds
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from .. import checks
+from ..engine.threads import engine
 from ..policies.base import LayerView
-from ..policies.ranking import check_layers, n_possible, smallest
+from ..policies.layer_choice import check_layers, n_possible, smallest
 from ..policies.static import Static
 from ..schedules import as_schedule
-from ..threads import engine
-from ..topology.change import Change, apply_change
-from .stages import Outcome, Stages
+from ..weights.change import Change, apply_change
+from .resumable import Outcome, Stages
 
 DENSE_ABOVE = 0.5
 

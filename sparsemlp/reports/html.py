@@ -5,7 +5,7 @@ import statistics
 
 import numpy as np
 
-from ..prediction import for_prediction
+from ..models.inference_weights import for_prediction
 from . import svg
 from .energy import energy_report
 from .memory import PURPOSES, memory_report

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..prediction import PredictionWeights, places
+from ..models.inference_weights import PredictionWeights, places
 
 PURPOSES = ("values", "indices", "transposed_index", "optimizer_state", "bias")
 BUFFERS = ("activations", "gradients", "scratch")

@@ -7,7 +7,7 @@ from .base import LARGEST, Topology
 from .dense import Dense
 from .erdos_renyi import ErdosRenyi
 from .expander import RandomEquivalent, RandomExpander
-from .given import Given
+from .from_matrix import Given
 from .radix_net import RadixNet
 from .random_layer import RandomLayer
 from .small_world import SmallWorld

@@ -83,21 +83,3 @@ def check_layer(who: object, n_in: int, n_out: int, n_connections: int) -> None:
         )
     if n_connections > n_in * n_out:
         raise TopologyError(f"{n_in} x {n_out} units have room for {n_in * n_out} connections; {who} asks for {n_connections}.")
-
-
-def positions_to_csr(positions: np.ndarray, n_in: int, n_out: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return (indptr, indices) of sorted, distinct flat positions (input * n_out + output); overwrites `positions`.
-
-    Parameters
-    ----------
-    positions : int64[n_connections]
-
-    Examples
-    --------
-    >>> positions_to_csr(np.array([1, 2, 5]), n_in=2, n_out=3)
-    (array([0, 2, 3], dtype=int32), array([1, 2, 2], dtype=int32))
-    """
-    row_ends = np.arange(n_in + 1, dtype=np.int64) * n_out
-    indptr = np.searchsorted(positions, row_ends).astype(np.int32)
-    np.remainder(positions, n_out, out=positions)  # in place: a second int64 array would be the largest of all
-    return indptr, positions.astype(np.int32)

@@ -5,7 +5,8 @@ from fractions import Fraction
 from math import inf
 
 from .. import checks
-from .base import Topology, check_layer, check_units, positions_to_csr
+from ..weights.cells import cells_to_csr
+from .base import Topology, check_layer, check_units
 from .random_layer import RandomLayer
 from .sampling import distinct
 
@@ -93,7 +94,7 @@ class ErdosRenyi(Topology):
         check_units(n_in, n_out)
         count = round(expected) if self.exact else int(rng.binomial(possible, expected / possible))
         check_layer(self, n_in, n_out, count)
-        return positions_to_csr(distinct(possible, count, rng), n_in, n_out)
+        return cells_to_csr(distinct(possible, count, rng), n_in, n_out)
 
 
 def _shares(sizes, total):

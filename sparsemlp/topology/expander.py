@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import checks
-from .base import LARGEST, Topology, check_layer, positions_to_csr
+from ..weights.cells import cells_to_csr
+from .base import LARGEST, Topology, check_layer
 from .sampling import fill_rows
 
 
@@ -101,4 +102,4 @@ def by_input(positions: np.ndarray, n_in: int, n_out: int) -> tuple[np.ndarray, 
     inputs *= n_out
     inputs += outputs
     inputs.sort()
-    return positions_to_csr(inputs, n_in, n_out)
+    return cells_to_csr(inputs, n_in, n_out)

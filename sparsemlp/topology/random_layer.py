@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from .. import checks
-from .base import LARGEST, Topology, check_layer, positions_to_csr
+from ..weights.cells import cells_to_csr
+from .base import LARGEST, Topology, check_layer
 from .sampling import distinct
 
 
@@ -34,4 +35,4 @@ class RandomLayer(Topology):
     def build(self, n_in, n_out, rng):
         """Return (indptr, indices); see `Topology.build`. O(n_connections log n_connections) time."""
         check_layer(self, n_in, n_out, self.n_connections)
-        return positions_to_csr(distinct(n_in * n_out, self.n_connections, rng), n_in, n_out)
+        return cells_to_csr(distinct(n_in * n_out, self.n_connections, rng), n_in, n_out)

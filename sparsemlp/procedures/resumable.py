@@ -2,8 +2,8 @@
 
 import pathlib
 
-from ..callbacks import write_text
 from ..checkpoint import Checkpoint, load
+from ..files import write_text
 
 
 class Stages:

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from .data import Rows, _locked
+from .batches import Rows, _locked
 
 
 class AugmentedRows(Rows):
@@ -42,7 +42,7 @@ class AugmentedRows(Rows):
         self._augmented = self._maps = self._scratch = np.zeros((0, 0))
 
     def fill(self, plan, rows):
-        from .kernels import augment
+        from ..kernels import augment
 
         x, context = plan.activations[0], plan.context
         n, n_threads = rows.size, context.n_threads

@@ -2,14 +2,16 @@
 
 import numpy as np
 
-from . import checks
-from .available_memory import require_for_network
-from .initializers import for_activation
-from .layers import ACTIVATIONS, Linear
+from .. import checks
+from ..engine.memory_limit import require_for_network
+from ..initializers import for_activation
+from ..layers import ACTIVATIONS, Linear
+from ..randomness import stream
+from ..topology import Dense, ErdosRenyi, resolve
+from ..weights.checks import INDEX_LIMIT
+from ..weights.dense import DenseWeights
+from ..weights.sparse import SparseWeights
 from .network import OUTPUTS, Network
-from .randomness import stream
-from .topology import Dense, ErdosRenyi, resolve
-from .weights import INDEX_LIMIT, DenseWeights, SparseWeights
 
 
 class MLP(Network):

@@ -5,10 +5,11 @@ A trainer that has begun a run cannot resume it with another number of layers: f
 
 import numpy as np
 
-from . import checks
-from .errors import TopologyError
-from .layers import Linear
-from .weights import DenseWeights, SparseWeights
+from .. import checks
+from ..errors import TopologyError
+from ..layers import Linear
+from ..weights.dense import DenseWeights
+from ..weights.sparse import SparseWeights
 
 
 def insert_layer(network, k, layer):

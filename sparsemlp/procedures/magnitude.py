@@ -3,8 +3,8 @@
 import numpy as np
 
 from .. import checks
-from ..threads import engine
-from ..topology.change import Change, apply_change
+from ..engine.threads import engine
+from ..weights.change import Change, apply_change
 
 THRESHOLDS = ("absolute", "std")
 

@@ -3,7 +3,7 @@
 import numpy as np
 import scipy.sparse as sp
 
-from .sparse_input import checked_csr
+from ..weights.scipy_input import checked_csr
 
 NATIVE = frozenset(map(np.dtype, ("f4", "f8", "u1", "i1", "i2", "u2", "i4", "u4", "i8")))  # of this machine's byte order
 CHECK_ROWS = 4096  # rows whose finiteness is tested at a time, so that no mask of the size of X is made
@@ -66,7 +66,7 @@ class Rows:
         """Bring the samples `rows` : int64[n_batch] into the plan's input tiles."""
         x, context = plan.activations[0], plan.context
         if self.sparse:
-            from .kernels import tiles
+            from ..kernels import tiles
 
             tiles.csr_to_tiles(context.w, _locked(self.X.data), _locked(self.X.indices), _locked(self.X.indptr), rows, x)
             return

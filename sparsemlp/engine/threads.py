@@ -9,7 +9,7 @@ import sys
 import threading
 import weakref
 
-from . import checks
+from .. import checks
 
 # How long OpenMP's idle threads spin before they sleep. libgomp's default, milliseconds, would starve whatever runs next on
 # these cores (BLAS above all); this is longer than any gap inside a training step. A user's own setting wins.
@@ -28,7 +28,7 @@ _owner_used_threads = False
 @functools.cache
 def _numba():
     """kernels.runtime, imported when it is first needed: numba takes longer than the rest of the package."""
-    from .kernels import runtime
+    from ..kernels import runtime
 
     return runtime
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .topology.select import largest_magnitude
+from .select import largest_magnitude
 
 SPARE = 1024  # candidates beyond twice what is wanted, so that small requests are sorted out seldom
 
@@ -25,7 +25,7 @@ class TiledGrowth:
 
     def at(self, places):
         """float[len(places)]: the gradients at flat places i * n_out + j."""
-        from .kernels.growth import gradients_at
+        from ..kernels.missing_gradients import gradients_at
 
         out = np.empty(places.size, self.x.dtype)
         gradients_at(self.w, self.x, self.dy, np.ascontiguousarray(places, np.int64), out)
@@ -36,7 +36,7 @@ class TiledGrowth:
 
         n_in * n_out * batch multiply-adds; a row of the gradient for each thread, and 24 bytes for each of the k and thread.
         """
-        from .kernels import growth
+        from ..kernels import missing_gradients as growth
 
         n_threads, m = self.n_threads, 2 * k + SPARE
         dropped = np.zeros(view.indices.size, np.uint8)

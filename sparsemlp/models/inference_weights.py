@@ -5,11 +5,13 @@ import copy
 import numpy as np
 import scipy.sparse as sp
 
-from .errors import TopologyError
-from .layers import InputDropout, Linear
+from ..engine.threads import engine
+from ..errors import TopologyError
+from ..layers import InputDropout, Linear
+from ..weights.checks import Restored, _Index, checked_index, require_array
+from ..weights.dense import DenseWeights
+from ..weights.sparse import SparseWeights
 from .network import Network
-from .threads import engine
-from .weights import DenseWeights, Restored, SparseWeights, _Index, checked_index, require_array
 
 UNTRAINABLE = "A network made by for_prediction cannot be trained or changed; use the one it was made from."
 

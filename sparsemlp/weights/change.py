@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import TopologyError
-from ..weights import INDEX_LIMIT
-from .masking import apply_to_dense
+from .checks import INDEX_LIMIT
+from .dense_change import apply_to_dense
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +102,7 @@ def apply_change(weights, change):
         weights.data[zero] = 0
         return
 
-    from ..kernels.evolve import rewrite
+    from ..kernels.rewrite import rewrite
     from ..kernels.simd import WIDTH
 
     old = weights._indptr, weights._indices, weights.data, weights.state
@@ -143,7 +143,7 @@ def _check(weights, drop, zero, grow):
     if not weights.is_dense and n - drop.size + grow.size > INDEX_LIMIT:
         raise TopologyError(f"A layer holds at most 2**31 - 1 connections; the change would make {n - drop.size + grow.size}.")
 
-    from ..kernels import evolve
+    from ..kernels import rewrite as evolve
     from ..kernels.simd import WIDTH
 
     # a dense layer's structure is its mask's, which masking.py checks: here it counts as rows without connections

@@ -6,24 +6,24 @@ import warnings
 
 import numpy as np
 
-from . import checks
-from .augmented_rows import AugmentedRows
+from .. import checks
+from ..datasets import Augmentation
+from ..engine.augmented_batches import AugmentedRows
+from ..engine.batches import Rows, Targets, check_sample_weight
+from ..engine.step import Steps
+from ..engine.threads import alone, engine
+from ..errors import ConnectivityWarning
+from ..losses import get_loss
+from ..models.inference_weights import UNTRAINABLE, PredictionWeights
+from ..models.network import OUTPUTS, Network
+from ..optimizers import SGD
+from ..policies.base import Policy, Progress
+from ..policies.static import Static
+from ..randomness import key, stream
 from .callbacks import Callback
-from .data import Rows, Targets, check_sample_weight
-from .datasets import Augmentation
-from .errors import ConnectivityWarning
 from .evolution import Evolution
 from .history import History
-from .losses import get_loss
-from .network import OUTPUTS, Network
-from .optimizers import SGD
-from .policies.base import Policy, Progress
-from .policies.static import Static
-from .prediction import UNTRAINABLE, PredictionWeights
 from .progress import compiling_notice, progress_bar
-from .randomness import key, stream
-from .step import Steps
-from .threads import alone, engine
 
 N_HYPER = 9
 

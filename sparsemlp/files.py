@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import hashlib
+import json
 import os
 import pathlib
 import re
@@ -108,3 +109,14 @@ def remove_leftovers(path):
                 with contextlib.suppress(OSError):
                     if time.time() - entry.stat().st_mtime > LEFTOVER_AGE:
                         os.unlink(entry.path)
+
+
+def write_text(path, text):
+    """Write a text file so that it is either the old one or the new one, whole."""
+    with replacing(path) as file:
+        file.write(text.encode())
+
+
+def write_json(path, value):
+    """`write_text` of a value as indented JSON."""
+    write_text(pathlib.Path(path), json.dumps(value, indent=1))

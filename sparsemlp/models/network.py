@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from . import checks
+from .. import checks
+from ..engine.batches import Rows, Targets, check_sample_weight
+from ..engine.plan import Plan
+from ..engine.threads import engine
+from ..errors import TopologyError
+from ..layers import InputDropout
+from ..losses import get_loss
 from .connectivity import connectivity
-from .data import Rows, Targets, check_sample_weight
-from .errors import TopologyError
-from .layers import InputDropout
-from .losses import get_loss
-from .plan import Plan
-from .threads import engine
 
 OUTPUTS = {"softmax": "cross_entropy", "sigmoid": "binary_cross_entropy", "identity": "mse"}  # and the loss each is evaluated by
 PREDICT_BATCH = 512
@@ -113,7 +113,7 @@ class Network:
 
     def _scores(self, X):
         """float[n_samples, n_out]: the output layer's activations, logits if it is a softmax."""
-        from .kernels.tiles import from_tiles
+        from ..kernels.tiles import from_tiles
 
         source = Rows(X, self.n_in)
         out = np.empty((len(source), self.n_out), self.dtype)
@@ -307,7 +307,7 @@ class Network:
 
 def _right_answers(plan, values, loss):
     """How many right answers each sample of a batch got, float[n_batch]; ties go to the lower class, as in the kernels."""
-    from .kernels.tiles import from_tiles
+    from ..kernels.tiles import from_tiles
 
     z = plan.activations[-1]
     logits = np.empty((plan.n, z.shape[1]), z.dtype)

@@ -1,83 +1,56 @@
-"""Connections given as a matrix or a mask."""
-
-from dataclasses import dataclass
+"""SciPy matrices from users: their indices are checked before any code without bounds checks sees them, SciPy's own included."""
 
 import numpy as np
-import scipy.sparse
+import scipy.sparse as sp
 
-from .. import checks
 from ..errors import TopologyError
-from .base import LARGEST, Topology, check_layer, positions_to_csr
+from .cells import cells_to_csr
+from .checks import INDEX_LIMIT as LARGEST
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Given(Topology):
-    """The connections of a SciPy sparse matrix or array, or of a 2-D NumPy array.
-
-    Parameters
-    ----------
-    matrix : scipy sparse matrix or array, or array_like of bool or real numbers, shape (n_in, n_out)
-        As W in ``X @ W``. Sparse: every stored entry is a connection, explicit zeros too. NumPy: every entry that is not
-        zero. Copied; later changes of `matrix` change nothing here.
-    keep_values : bool
-        True: the weights start from the entries (True counts as 1). False: only the positions matter, the initializer
-        draws the weights.
-
-    Attributes
-    ----------
-    matrix : scipy.sparse.csr_array
-        The checked copy: canonical, int32 indices, floating point (bool as float32).
+def checked_csr(X, name):
+    """A CSR matrix whose structure is valid: X itself if it is one, else converted.
 
     Raises
     ------
-    TopologyError
-        At construction: not 2-D, not real, not finite, indices out of range or of the wrong length, the same position
-        twice (never summed silently), no connection, or more than 2**31 - 1; when built: another shape than the layer's.
+    ValueError
+        Indices out of range, or arrays whose lengths do not match.
 
-    Examples
-    --------
-    >>> given = Given([[0.5, 0, 2], [0, 0, 1]], keep_values=True)
-    >>> given
-    <Given 2 x 3, 3 connections, keep_values=True>
-    >>> given.build(2, 3, rng=None)
-    (array([0, 2, 3], dtype=int32), array([0, 2, 2], dtype=int32))
-    >>> given.values
-    array([0.5, 2. , 1. ])
+    Notes
+    -----
+    O(entries) time; no memory for a CSR matrix.
     """
-
-    matrix: object
-    keep_values: bool = False
-
-    def __post_init__(self):
-        checks.instance("Given.keep_values", self.keep_values, bool, "True or False")
-        shape, rows, columns, values = _entries(self.matrix)
-        check_layer("Given", *shape, len(rows))
-        positions, values = _in_order(rows, columns, values, shape[1])
-        indptr, indices = positions_to_csr(positions, *shape)
-        values = values.astype(np.result_type(values.dtype, np.float32), copy=False)
-        object.__setattr__(self, "matrix", scipy.sparse.csr_array((values, indices, indptr), shape=shape))
-
-    def __repr__(self):
-        n_in, n_out = self.matrix.shape
-        return f"<Given {n_in} x {n_out}, {self.matrix.nnz} connections, keep_values={self.keep_values}>"
-
-    def build(self, n_in, n_out, rng):
-        """Return copies of (indptr, indices); see `Topology.build`."""
-        shape = self.matrix.shape
-        if shape != (n_in, n_out):
-            fix = " Pass its transpose: W as in X @ W." if shape == (n_out, n_in) else ""
-            raise TopologyError(f"The given matrix must have the layer's shape {(n_in, n_out)}; got {shape}.{fix}")
-        return self.matrix.indptr.copy(), self.matrix.indices.copy()
-
-    @property
-    def values(self):
-        """A copy of the entries in the order of `build`'s indices if `keep_values`, else None."""
-        return self.matrix.data.copy() if self.keep_values else None
+    if X.format != "csr":
+        try:
+            rows, columns, values = _sparse_entries(X, X.shape)
+        except TopologyError as error:
+            raise ValueError(f"{name} is a damaged {X.format} matrix: {error}") from error
+        return sp.csr_array((values, (rows, columns)), shape=X.shape)
+    indptr, indices, data = X.indptr, X.indices, X.data
+    n_rows, n_columns = X.shape
+    for a in (indptr, indices):
+        if not isinstance(a, np.ndarray) or a.ndim != 1 or a.dtype.kind != "i":
+            raise ValueError(f"{name} is a damaged csr matrix: indptr and indices must be 1-D arrays of signed whole numbers.")
+    if data.ndim != 1 or indptr.size != n_rows + 1 or indptr[0] != 0 or (indptr[1:] < indptr[:-1]).any():
+        raise ValueError(f"{name} is a damaged csr matrix: indptr must rise from 0 in {n_rows + 1} steps.")
+    if not indptr[-1] <= min(indices.size, data.size):
+        raise ValueError(f"{name} is a damaged csr matrix: indptr ends at {indptr[-1]} of {indices.size} indices, {data.size} values.")
+    used = indices[: indptr[-1]]
+    if used.size and (used.min() < 0 or used.max() >= n_columns):
+        raise ValueError(f"{name} is a damaged csr matrix: columns must be 0 to {n_columns - 1}; got {used.min()} to {used.max()}.")
+    return X
 
 
-def _entries(matrix):
+def canonical_entries(matrix):
+    """(shape, indptr, indices, values) : sorted CSR structure, int32, of a SciPy matrix, or TopologyError."""
+    shape, rows, columns, values = entries(matrix)
+    positions, values = in_order(rows, columns, values, shape[1])
+    return shape, *cells_to_csr(positions, *shape), values
+
+
+def entries(matrix):
     """Return (shape, rows, columns, values) of the stored or non-zero entries, checked one by one but not for order."""
-    sparse = scipy.sparse.issparse(matrix)
+    sparse = sp.issparse(matrix)
     if not sparse:
         matrix = np.asarray(matrix)
     if matrix.ndim != 2:
@@ -129,8 +102,8 @@ def _sparse_entries(matrix, shape):
 
 
 def _coo_entries(matrix, shape):
-    entries = matrix.tocoo()
-    return entries.row, entries.col, np.asarray(entries.data)
+    found = matrix.tocoo()
+    return found.row, found.col, np.asarray(found.data)
 
 
 def _bsr_entries(matrix, shape):
@@ -166,7 +139,7 @@ def _dia_entries(matrix, shape):
     return tuple(np.concatenate(part) for part in zip(*parts, strict=True)) if parts else (offsets[:0], offsets[:0], data.reshape(-1)[:0])
 
 
-def _in_order(rows, columns, values, n_out):
+def in_order(rows, columns, values, n_out):
     """Return (positions, values), new arrays in ascending order of position, or raise if a position comes twice."""
     positions = rows.astype(np.int64) * n_out + columns
     if np.any(positions[1:] <= positions[:-1]):

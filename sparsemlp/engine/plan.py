@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from .available_memory import require_for_batch
+from .memory_limit import require_for_batch
 from .threads import get_num_threads
 
 ALIGNMENT = 64
@@ -30,7 +30,7 @@ def widest_tile(layers, itemsize):
     At 64, threads share a batch of 128 tile by tile, and each finds its activations in its own cache; but every tile reads all
     weights. Where these are the larger part, and registers hold 64 bytes (AVX-512), it is 128; BLAS wants one wide product anyway.
     """
-    from .kernels.simd import REGISTER_BYTES
+    from ..kernels.simd import REGISTER_BYTES
 
     if all(layer.weights.is_dense for layer in layers):
         return 128
@@ -58,7 +58,7 @@ class Context:
     """The width tag, the number of threads and the scratch memory that the layers of one plan share."""
 
     def __init__(self, lanes, dtype, *, dense_only):
-        from .kernels.simd import WIDTH
+        from ..kernels.simd import WIDTH
 
         self.w, self.square = WIDTH[lanes], WIDTH[min(lanes, 16)]
         self.asked_threads = get_num_threads()
@@ -123,7 +123,7 @@ class Plan:
     """
 
     def __init__(self, network, n, capacity, *, output_activation, training, share=None, keep_activations=False):
-        from .kernels import tiles
+        from ..kernels import tiles
 
         layers, dtype = network.layers, network.dtype
         dense_only = all(layer.weights.is_dense for layer in layers)

@@ -2,12 +2,12 @@
 
 import copy
 import csv
-import json
 import math
 import pathlib
 
-from . import checks
-from .schedules import as_schedule
+from .. import checks
+from ..files import write_text
+from ..schedules import as_schedule
 
 
 class Callback:
@@ -169,7 +169,7 @@ class JSONLog(Callback):
         self.path = pathlib.Path(path)
 
     def on_fit_begin(self, trainer):
-        from .checkpoint.atomic import remove_leftovers
+        from ..files import remove_leftovers
 
         remove_leftovers(self.path)
 
@@ -190,16 +190,3 @@ class LearningRateSchedule(Callback):
 
     def on_epoch_begin(self, trainer, epoch):
         trainer.lr = checks.real("learning rate", self.schedule(epoch, trainer.n_epochs), 0)
-
-
-def write_text(path, text):
-    """Write a text file so that it is either the old one or the new one, whole."""
-    from .checkpoint.atomic import replacing
-
-    with replacing(path) as file:
-        file.write(text.encode())
-
-
-def write_json(path, value):
-    """`write_text` of a value as indented JSON."""
-    write_text(pathlib.Path(path), json.dumps(value, indent=1))

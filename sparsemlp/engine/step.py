@@ -5,13 +5,13 @@ from functools import partial
 
 import numpy as np
 
-from . import checks
-from .available_memory import WORTH_ASKING, require
-from .data import Rows, Targets, check_index_targets, check_sample_weight
-from .errors import NonFiniteError
-from .optimizers import RULES, Optimizer
+from .. import checks
+from ..errors import NonFiniteError
+from ..optimizers import RULES, Optimizer
+from ..randomness import step_key
+from .batches import Rows, Targets, check_index_targets, check_sample_weight
+from .memory_limit import WORTH_ASKING, require
 from .plan import Plan
-from .randomness import step_key
 from .threads import engine, in_pieces
 
 L2, DECAY = 4, 5  # positions of weight decay in the hyperparameters: biases are not decayed
@@ -104,7 +104,7 @@ class Steps:
 
     def _unfused(self, plan, k):
         """Layer k's backward pass that stores the gradients, and then the update from them."""
-        from .kernels import update
+        from ..kernels import update
 
         layer, grads = self.network.layers[k], self.evolution.buffers(k)
         held, calls = plan.unfused.get(k, (None, ()))

@@ -1,6 +1,6 @@
 """`Autoencoder`: an MLP that reproduces its input through a narrow layer, the code."""
 
-from .layers import Linear
+from ..layers import Linear
 from .mlp import MLP
 from .network import Network
 

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from . import checks
-from .growth import DenseGrowth, TiledGrowth
-from .policies.base import LayerView, Policy, Progress
-from .randomness import stream
-from .schedules import as_schedule
-from .threads import engine
-from .topology.change import apply_change
+from .. import checks
+from ..engine.threads import engine
+from ..policies.base import LayerView, Policy, Progress
+from ..policies.missing_gradients import DenseGrowth, TiledGrowth
+from ..randomness import stream
+from ..schedules import as_schedule
+from ..weights.change import apply_change
 
 NOTHING = frozenset()
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from ..errors import ConnectivityWarning
 from ..policies.static import Static
-from .below import prune_below, values_of
-from .stages import Outcome, Stages
+from .magnitude import prune_below, values_of
+from .resumable import Outcome, Stages
 
 ROUNDING = 1e-9  # of sums of fractions: an accuracy exactly at the bound has held
 

@@ -5,8 +5,8 @@ import difflib
 import os
 import sys
 
-from . import __version__
-from .commands import bench, data, files, memory, report, reproduce, train
+from .. import __version__
+from . import bench, data, files, memory, report, reproduce, train
 
 COMMANDS = {"train": train, "bench": bench, "data": data, "memory": memory, "report": report, "reproduce": reproduce}
 LONG_USAGE = ("train", "bench")  # their options are told by --help only, not again before every error

@@ -1,0 +1,1 @@
+"""What makes a step free of allocation: plans, batches, threads, the memory limit."""

@@ -1,0 +1,1 @@
+"""Networks: chains of layers, and what looks at or changes them as a whole."""

@@ -1,0 +1,132 @@
+"""`DenseWeights`: a layer's weights as one matrix, with a mask where connections were removed."""
+
+import numpy as np
+import scipy.sparse as sp
+
+from ..errors import TopologyError
+from .checks import INDEX_LIMIT, TAKEN_OVER, Restored, require_array, require_state
+from .sparse import SparseWeights
+
+
+class DenseWeights(Restored):
+    """A layer's weights as one 2-D array, multiplied by BLAS; connections that were removed are masked out.
+
+    Parameters
+    ----------
+    matrix : float32 or float64 [n_in, n_out]
+        Taken over, not copied. Set to 0 where `removed` says so.
+    removed : bool[n_in, n_out], optional
+        True where there is no connection. Taken over, not copied. Default: every connection exists.
+
+    Attributes
+    ----------
+    removed : bool[n_in * n_out] or None
+        The mask, row-major; None until a connection is removed. A masked weight is exactly 0, and so is its optimizer state.
+
+    Notes
+    -----
+    4 bytes a weight in float32, and 4 for each row of state; 1 more once there is a mask. A mask saves neither time nor memory:
+    it is for methods that start dense; see `Trainer(dense_above=)` for when such a layer becomes `SparseWeights`.
+
+    Examples
+    --------
+    >>> DenseWeights(np.ones((2, 3), np.float32)).n_connections
+    6
+    >>> w = DenseWeights(np.ones((2, 2), np.float32), removed=np.eye(2, dtype=bool))
+    >>> w.n_connections, w.csr.toarray().tolist(), w.to_sparse().indices.tolist()
+    (2, [[0.0, 1.0], [1.0, 0.0]], [1, 0])
+    """
+
+    is_dense = True
+
+    def __init__(self, matrix, removed=None):
+        if matrix.ndim != 2 or min(matrix.shape) < 1 or matrix.dtype not in (np.float32, np.float64):
+            raise TopologyError(f"Dense weights must be float32 or float64 [n_in, n_out]; got {matrix.dtype}{list(matrix.shape)}.")
+        self.shape, self._dtype = matrix.shape, matrix.dtype
+        self.data = np.require(matrix, requirements=TAKEN_OVER).reshape(-1)  # the same interface as SparseWeights
+        self.state = np.zeros((0, self.data.size), matrix.dtype)
+        self.version = 0
+        self.removed = None
+        if removed is not None:
+            removed = np.asarray(removed)
+            if removed.dtype != bool or removed.shape != self.shape:
+                raise TopologyError(f"removed must be bool{list(self.shape)}; got {removed.dtype}{list(removed.shape)}.")
+            self.removed = np.require(removed, requirements=TAKEN_OVER).reshape(-1)
+            self.clear_removed()
+
+    def clear_removed(self):
+        """Set masked weights and their optimizer state to 0, after an update that did not know the mask."""
+        if self.removed is not None:
+            for row in (self.data, *self.state):
+                np.copyto(row, 0, where=self.removed)
+
+    def to_sparse(self):
+        """`SparseWeights` of the connections that exist: new arrays, values and optimizer state bit for bit. O(n_in * n_out)."""
+        n_in, n_out = self.shape
+        if self.n_connections > INDEX_LIMIT:
+            raise TopologyError(f"A sparse layer holds at most 2**31 - 1 connections; this one has {self.n_connections}.")
+        if self.removed is None:
+            places, counts = np.arange(self.data.size), np.full(n_in, n_out)
+        else:
+            places, counts = np.flatnonzero(~self.removed), n_out - np.count_nonzero(self.removed.reshape(self.shape), axis=1)
+        indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+        weights = SparseWeights(self.shape, indptr, (places % n_out).astype(np.int32), self.data[places])
+        weights.state = np.ascontiguousarray(self.state[:, places])
+        return weights
+
+    @property
+    def matrix(self):
+        """`data` as float[n_in, n_out]."""
+        return self.data.reshape(self.shape)
+
+    @property
+    def csr(self):
+        """A `scipy.sparse.csr_array` copy of the connections that exist."""
+        n_in, n_out = self.shape
+        if self.removed is not None:
+            return self.to_sparse().csr
+        if self.data.size > INDEX_LIMIT:
+            raise TopologyError(f"A CSR matrix with int32 indices holds at most 2**31 - 1 entries; this layer has {self.data.size}.")
+        indices = np.tile(np.arange(n_out, dtype=np.int32), n_in)
+        return sp.csr_array((self.data.copy(), indices, np.arange(n_in + 1, dtype=np.int32) * np.int32(n_out)), shape=self.shape)
+
+    @property
+    def n_connections(self):
+        """Connections that exist: all but the masked ones. O(n_in * n_out) with a mask."""
+        return self.data.size - (0 if self.removed is None else int(np.count_nonzero(self.removed)))
+
+    @property
+    def density(self):
+        """connections / (n_in * n_out)"""
+        return self.n_connections / self.data.size
+
+    dtype = SparseWeights.dtype
+    allocate_state = SparseWeights.allocate_state
+
+    def nbytes(self):
+        """Bytes held, by purpose; as `SparseWeights.nbytes`, with the mask as the indices."""
+        mask = 0 if self.removed is None else self.removed.nbytes
+        return {"values": self.data.nbytes, "indices": mask, "transposed_index": 0, "optimizer_state": self.state.nbytes}
+
+    def require_sound(self, where="weights"):
+        """As `SparseWeights.require_sound`."""
+        require_array(f"{where}.data", self.data, (self.shape[0] * self.shape[1],), self.dtype)
+        require_state(f"{where}.state", self.state, self.data)
+        if self.removed is not None:
+            require_array(f"{where}.removed", self.removed, self.data.shape, bool)
+
+    def check_bounds(self):
+        """Dense weights have no index."""
+
+    def check(self):
+        """Raise TopologyError unless the state is aligned, all values are finite, and masked ones 0 with zero state."""
+        if self.state.shape[1:] != self.data.shape:
+            raise TopologyError(f"State {self.state.shape} must align with {self.data.size} connections.")
+        if not (np.isfinite(self.data).all() and np.isfinite(self.state).all()):
+            raise TopologyError("Weights and optimizer state must be finite.")
+        if self.removed is not None and (self.data[self.removed].any() or self.state[:, self.removed].any()):
+            raise TopologyError("Removed connections of a dense layer must be 0, and so must their optimizer state.")
+
+    def __repr__(self):
+        masked = "" if self.removed is None else f", density {self.density:.3g}, masked"
+        return f"DenseWeights{self.shape}: {self.n_connections:,} connections{masked}"
