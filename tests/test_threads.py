@@ -28,7 +28,7 @@ def test_number_of_threads():
     sm.set_num_threads(np.int64(1))
     assert sm.get_num_threads() == 1
     sm.set_num_threads(None)
-    assert sm.get_num_threads() == min(sm.threads.available_cpus(), LIMIT)
+    assert sm.get_num_threads() == min(sm.engine.threads.available_cpus(), LIMIT)
 
 
 @pytest.mark.parametrize(

@@ -162,7 +162,7 @@ def forked_inside_the_engine():
     import sparsemlp as sm
 
     want = train()
-    with sm.threads.engine():
+    with sm.engine.threads.engine():
         first = fork_and(train)
     return first == want and fork_and(train) == want and train() == want
 

@@ -41,7 +41,9 @@ def run(args):
     from ..files import write_json
     from ..reports import speed
 
-    threads = sm.get_num_threads() if args.threads is None else checks.integer("--threads", args.threads, 1, sm.threads.available_cpus())
+    threads = (
+        sm.get_num_threads() if args.threads is None else checks.integer("--threads", args.threads, 1, sm.engine.threads.available_cpus())
+    )
     sparse, dense = _problems(args)
     jobs = [Job("sparsemlp", OWN["sparsemlp"], problem) for problem in sparse]
     jobs += [Job(name, OWN[name], dense) for name in ("sparsemlp dense", "numpy dense")]

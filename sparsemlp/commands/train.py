@@ -87,7 +87,7 @@ def run(args):
     policy = policy_text.parse(args.policy) if args.policy != "set" else sm.SET(zeta=args.zeta, by=args.by)
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     if args.threads is not None:
-        checks.integer("--threads", args.threads, 1, sm.threads.available_cpus())
+        checks.integer("--threads", args.threads, 1, sm.engine.threads.available_cpus())
     sm.set_num_threads(args.threads)
     training, validation, (X_test, y_test), sizes = _data(args)
     out = args.out or pathlib.Path("sparsemlp-runs") / f"{args.dataset}-{args.net}-{_as_file_name(args.policy)}-s{args.seed}"
@@ -134,7 +134,7 @@ def run(args):
         write_json(args.json, results)
         written.append(args.json)
     print("\n" + comparison.table(results["arms"]) + "\n")
-    print("\n".join(comparison.remarks(results["arms"], len(X_test), load, sm.threads.available_cpus())))
+    print("\n".join(comparison.remarks(results["arms"], len(X_test), load, sm.engine.threads.available_cpus())))
     if any(r["history"] for r in results["arms"].values()):
         from ..reports.plots import learning_curves
 
