@@ -21,8 +21,8 @@ import sparsemlp as sm
 from sparsemlp.benchmark.workers import BOUNDS, OVERRIDES, environment
 from sparsemlp.environment import machine
 from sparsemlp.files import write_json
+from sparsemlp.models.named_nets import NETS, widths
 
-NETS = {"mlp-1k": [1000, 1000, 1000], "mlp-4k": [4000, 1000, 4000], "mlp-4k4l": [4000, 2000, 2000, 1000]}
 ARMS = ("sparse", "dense")
 
 
@@ -76,7 +76,7 @@ def main():
     sm.set_num_threads(threads)
     X, y, X_test, y_test = sm.datasets.load(args.dataset)
     X, X_test = sm.datasets.standardize(X, X_test)
-    sizes = [X.shape[1], *NETS[args.net], int(y.max()) + 1]
+    sizes = list(widths(args.net, X.shape[1], int(y.max()) + 1))
     results = json.loads(args.json.read_text()) if args.json.exists() else {"runs": {}, "search": {}}
     results["settings"] = {k: str(v) if isinstance(v, pathlib.Path) else v for k, v in vars(args).items() if k != "json"}
     results["machine"] = machine()

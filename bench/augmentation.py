@@ -16,8 +16,7 @@ import numpy as np
 
 import sparsemlp as sm
 from sparsemlp.environment import machine
-
-NETS = {"mlp-1k": [1000, 1000, 1000], "mlp-4k": [4000, 1000, 4000], "mlp-4k4l": [4000, 2000, 2000, 1000]}
+from sparsemlp.models.named_nets import NETS
 
 
 def main():
@@ -33,8 +32,8 @@ def main():
     standardizer = sm.datasets.Standardizer.fit(X)
     ready, augment = standardizer(X), sm.datasets.Augmentation((28, 28), standardizer=standardizer)
     measured = []
-    for name, hidden in NETS.items():
-        trainers = [sm.Trainer(sm.MLP([784, *hidden, 10], topology=sm.ErdosRenyi(epsilon=20), dropout=0.3)) for _ in range(2)]
+    for name, sizes in NETS.items():
+        trainers = [sm.Trainer(sm.MLP(list(sizes), topology=sm.ErdosRenyi(epsilon=20), dropout=0.3)) for _ in range(2)]
         plain, augmented, cpu = [], [], []
         for _ in range(args.rounds):
             begin = time.process_time()

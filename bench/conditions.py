@@ -13,8 +13,9 @@ from functools import partial
 
 from common import each_part, job, options, run
 
-from sparsemlp.benchmark.problem import NETS, Problem
+from sparsemlp.benchmark.problem import Problem
 from sparsemlp.benchmark.statistics import ratio
+from sparsemlp.models.named_nets import NETS
 from sparsemlp.reports import speed
 
 PEERS = "torch dense", "torch dense, tuned"

@@ -14,7 +14,8 @@ from functools import partial
 from common import BUILDS, PATIENT, each_part, job, options, run
 
 from sparsemlp.benchmark import record
-from sparsemlp.benchmark.problem import NETS, Problem
+from sparsemlp.benchmark.problem import Problem
+from sparsemlp.models.named_nets import NETS
 from sparsemlp.reports import speed
 
 DENSITIES = 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1.0

@@ -19,8 +19,8 @@ from common import bound_threads, each_part, options
 
 import sparsemlp as sm
 from sparsemlp.benchmark import record
-from sparsemlp.benchmark.problem import NETS
 from sparsemlp.benchmark.statistics import line, summary
+from sparsemlp.models.named_nets import NETS
 
 BATCH = 128
 COUNTS = 10**5, 10**6, 10**7, 10**8

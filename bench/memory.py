@@ -23,7 +23,7 @@ from common import HERE, bound_threads, each_part, options
 
 import sparsemlp as sm
 from sparsemlp.benchmark import record
-from sparsemlp.benchmark.problem import NETS
+from sparsemlp.models.named_nets import NETS
 from sparsemlp.reports.speed import memory_against_width
 
 BATCH = 100

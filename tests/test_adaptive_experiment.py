@@ -1,15 +1,15 @@
 """The adaptive pruning experiment: its data and folds, that arms share their start, that a sweep goes on and reports; its data's areas."""
 
-import argparse
-
 import numpy as np
 import pytest
 
 import sparsemlp as sm
-from sparsemlp.experiments import adaptive as experiment
-from sparsemlp.experiments import runs
-from sparsemlp.experiments.adaptive_claims import verdict
-from sparsemlp.experiments.adaptive_runs import kept, paired
+from bench.papers.adaptive import run as experiment
+from bench.papers.adaptive import settings
+from bench.papers.adaptive.claims import verdict
+from bench.papers.adaptive.evidence import kept, paired
+
+from .experiments import sweep
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def small(monkeypatch):
     """The embedded digits, few epochs and rounds, in place of the paper's."""
     X, y, X_test, y_test = sm.datasets.load("digits")
     monkeypatch.setattr(experiment.datasets, "load", lambda name: (X, y, X_test, y_test))
-    settings = {
+    smaller = {
         "image": (8, 8),
         "side": 5,
         "hidden": (16, 12, 8),
@@ -27,9 +27,9 @@ def small(monkeypatch):
         "max_rounds": 2,
         "lr": 0.01,
     }
-    for name, value in {**settings, "batch_size": 50, "small_drop": 0.1, "large_drop": 0.3}.items():
-        monkeypatch.setitem(experiment.SETTINGS, name, value)
-    monkeypatch.setitem(experiment.ARMS, "auxiliary-20", experiment.Arm(auxiliary=6))
+    for name, value in {**smaller, "batch_size": 50, "small_drop": 0.1, "large_drop": 0.3}.items():
+        monkeypatch.setitem(settings.SETTINGS, name, value)
+    monkeypatch.setitem(settings.ARMS, "auxiliary-20", settings.Arm(auxiliary=6))
     return experiment.load_data()
 
 
@@ -59,15 +59,15 @@ def test_folds_test_everything_once_and_never_train_on_it(small):
 
 
 def test_the_papers_net():
-    sizes = [experiment.SETTINGS["side"] ** 2, *experiment.SETTINGS["hidden"], 10]
+    sizes = [settings.SETTINGS["side"] ** 2, *settings.SETTINGS["hidden"], 10]
     assert sm.MLP(sizes, seed=0).n_connections == 15_600
 
 
 def test_arms_share_their_start(small):
     starts = experiment.Starts()
-    results = {arm: experiment.train(arm, 3, small, starts) for arm in experiment.ARMS}
+    results = {arm: experiment.train(arm, 3, small, starts) for arm in settings.ARMS}
     assert len({r["base_accuracy"] for r in results.values()}) == 1
-    plain = [r for arm, r in results.items() if not experiment.ARMS[arm].auxiliary]
+    plain = [r for arm, r in results.items() if not settings.ARMS[arm].auxiliary]
     assert len({tuple(sorted(r["base"].items())) for r in plain}) == 1
     again = experiment.train("again", 3, small, experiment.Starts())  # started afresh, as after an interruption
     assert again["rounds"][0]["connections"] == results["again"]["rounds"][0]["connections"]
@@ -97,19 +97,11 @@ def test_verdicts():
 
 
 def test_a_sweep_goes_on_and_reports(small, tmp_path, capsys):
-    parser = argparse.ArgumentParser()
-    experiment.add_arguments(parser)
-
-    def sweep(*arguments):
-        experiment.main(parser.parse_args(["--out", str(tmp_path), *arguments]))
-        sm.set_num_threads(None)
-        return runs.load_runs(tmp_path)
-
-    sweep("--report")
+    sweep("adaptive", tmp_path, "--report")
     assert "nothing to report" in capsys.readouterr().out
-    first = sweep("--folds", "0", "--arms", "static-0.2", "adaptive-0.46")
+    first = sweep("adaptive", tmp_path, "--folds", "0", "--arms", "static-0.2", "adaptive-0.46")
     assert len(first) == 2
-    both = sweep("--folds", "0", "1")
+    both = sweep("adaptive", tmp_path, "--folds", "0", "1")
     assert len(both) == 20 and all(both[name] == first[name] for name in first)  # wall time too: they were not run again
     assert "finished before" in capsys.readouterr().out
     text = (tmp_path / "README.md").read_text(encoding="utf-8")
@@ -117,5 +109,6 @@ def test_a_sweep_goes_on_and_reports(small, tmp_path, capsys):
     for wanted in (*titles, "weights_by_round.png", "| again | 2 |"):
         assert wanted in text, wanted
     assert len(list(tmp_path.glob("*.png"))) == 2
-    with pytest.raises(ValueError, match="--folds must be from 0 to 9; got 10"):
-        sweep("--folds", "10")
+    with pytest.raises(SystemExit):
+        sweep("adaptive", tmp_path, "--folds", "10")
+    assert "argument --folds: invalid choice: 10" in capsys.readouterr().err

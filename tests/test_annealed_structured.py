@@ -1,14 +1,17 @@
 """The experiments on annealed pruning and on structured nets: what is counted, that sweeps go on, that they report."""
 
-import argparse
 import json
 
 import numpy as np
 import pytest
 
 import sparsemlp as sm
-from sparsemlp.experiments import annealed, runs, structured, structured_timing
-from sparsemlp.experiments.structured import Setting
+from bench.papers.annealed import settings as annealed
+from bench.papers.structured import run as experiment
+from bench.papers.structured import settings, timing
+from bench.papers.structured.settings import Setting
+
+from .experiments import replace, sweep
 
 
 def images(n, seed):
@@ -20,52 +23,42 @@ def images(n, seed):
 def few(monkeypatch):
     """Few random images in place of MNIST and Fashion-MNIST."""
     monkeypatch.setattr(sm.datasets, "load", lambda name: (*images(260, 0), *images(40, 1)))
-    monkeypatch.setattr(structured, "HELD_OUT", 60)
-    monkeypatch.setattr(annealed, "HELD_OUT", 60)
+    replace(monkeypatch, "structured", HELD_OUT=60)
+    replace(monkeypatch, "annealed", HELD_OUT=60, SIZES=[784, 20, 10])
     monkeypatch.setitem(annealed.SAMPLES, "small", 100)
-    monkeypatch.setattr(annealed, "SIZES", [784, 20, 10])
-
-
-def sweep(experiment, folder, *arguments):
-    parser = argparse.ArgumentParser()
-    experiment.add_arguments(parser)
-    experiment.main(parser.parse_args(["--out", str(folder), "--threads", "1", *arguments]))
-    sm.set_num_threads(None)
-    return runs.load_runs(folder)
 
 
 def test_radix_nets_have_the_sparsities_and_widths_they_are_listed_under():
-    for part, nets in (("structures", structured.SAME_SIZE), ("connections", structured.SAME_CONNECTIONS)):
+    for part, nets in (("structures", settings.SAME_SIZE), ("connections", settings.SAME_CONNECTIONS)):
         for sparsity in nets:
             counts = []
             for arm in ("radix", "random"):
-                sizes, topology = structured.topology(Setting(part, arm, sparsity, 0.1, None, 0, 1))
+                sizes, topology = settings.topology(Setting(part, arm, sparsity, 0.1, None, 0, 1))
                 net = sm.MLP(sizes, topology=topology)
                 counts.append([layer.weights.n_connections for layer in net.layers])
                 hidden = sum(counts[-1][:-1])
                 possible = sizes[0] * sizes[1] + sizes[1] * sizes[2]
                 assert abs(1 - hidden / possible - sparsity) < 0.007
-                assert part == "connections" or sizes == structured.SIZES
+                assert part == "connections" or sizes == settings.SIZES
                 assert part == "structures" or 0.85 < hidden / 26_520 < 1.05
             assert counts[0] == counts[1]
 
 
 def test_every_run_has_a_name_of_its_own():
-    names = [s.name for s in structured.settings(structured.PARTS, [0, 1], 6)]
+    names = [s.name for s in settings.settings(settings.PARTS, [0, 1], 6)]
     assert len(set(names)) == len(names) > 100
 
 
 def test_structured_goes_on_and_reports(few, monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(structured, "SPARSITIES", (0.5, 0.9, 0.95, 0.99))
-    monkeypatch.setattr(structured_timing, "REPEATS", 2)
-    monkeypatch.setattr(structured_timing, "SPARSITIES", (0.99,))
-    first = sweep(structured, tmp_path, "--parts", "dense", "one-time", "--seeds", "0", "--epochs", "3")
+    replace(monkeypatch, "structured", SPARSITIES=(0.5, 0.9, 0.95, 0.99), REPEATS=2)
+    monkeypatch.setattr(timing, "SPARSITIES", (0.99,))
+    first = sweep("structured", tmp_path, "--parts", "dense", "one-time", "--seeds", "0", "--epochs", "3")
     assert len(first) == 5
     parts = ("dense", "one-time", "structures", "connections", "iterative", "frequency", "retrain", "--timing")
-    found = sweep(structured, tmp_path, "--parts", *parts, "--seeds", "0", "--epochs", "3")
+    found = sweep("structured", tmp_path, "--parts", *parts, "--seeds", "0", "--epochs", "3")
     assert all(found[name] == first[name] for name in first) and "finished before" in capsys.readouterr().out
-    timing = found.pop("timing")["timing"]
-    assert timing[0]["step_speedup"] == 1 and len(timing) == 20
+    timed = found.pop("timing")["timing"]
+    assert timed[0]["step_speedup"] == 1 and len(timed) == 20
     for run in found.values():
         if run["arm"] in ("one-time", "iterative", "prune-retrain") and run["sparsity"] > 0:
             assert run["part"] == "one-time" or run["by_epoch"]["connections"][0][:2] == [235_200, 30_000]
@@ -79,14 +72,14 @@ def test_structured_goes_on_and_reports(few, monkeypatch, tmp_path, capsys):
 
 
 def test_a_run_that_diverges_counts_as_chance(few, tmp_path):
-    run = structured.train(Setting("dense", "dense", 0.0, 1e12, None, 0, 2), tmp_path, structured.load_data())
-    assert run["diverged"] and run["test_accuracy_last"] == 0.1
+    found = experiment.train(Setting("dense", "dense", 0.0, 1e12, None, 0, 2), tmp_path, experiment.load_data())
+    assert found["diverged"] and found["test_accuracy_last"] == 0.1
 
 
 def test_annealed_goes_on_and_reports(few, tmp_path):
     arguments = ("--samples", "small", "--epochs", "8", "--seeds", "0", "1")
-    first = sweep(annealed, tmp_path, *arguments, "--arms", "none")
-    found = sweep(annealed, tmp_path, *arguments, "--arms", *annealed.ARMS)
+    first = sweep("annealed", tmp_path, *arguments, "--arms", "none")
+    found = sweep("annealed", tmp_path, *arguments, "--arms", *annealed.ARMS)
     assert len(found) == 12 and all(found[name] == first[name] for name in first)
     for run in found.values():
         pruned = run["arm"] not in ("none", "dropout")

@@ -1,17 +1,15 @@
 """The experiment on pruning at initialization: the pair that is chosen, trials that are paired, a sweep that goes on, its report."""
 
-import argparse
 import json
 
 import numpy as np
 import pytest
 
 import sparsemlp as sm
-from sparsemlp.experiments import at_initialization as experiment
-from sparsemlp.experiments import at_initialization_claims as claims
-from sparsemlp.experiments import at_initialization_figures, at_initialization_report, runs
+from bench.papers.at_initialization import claims, evidence, settings
+from bench.papers.at_initialization import run as experiment
 
-MODULES = (experiment, claims, at_initialization_figures, at_initialization_report)
+from .experiments import replace, sweep
 
 
 @pytest.fixture
@@ -27,9 +25,7 @@ def small(monkeypatch):
         "NETS": {"784-10": (), "784-128-100-10": (6, 5), "autoencoder": (6, 4, 6, 784)},
         "EPSILONS": {"784-128-100-10": (1e-6,), "autoencoder": (1e-6,)},
     }
-    for module in MODULES:
-        for name in set(values) & set(vars(module)):
-            monkeypatch.setattr(module, name, values[name])
+    replace(monkeypatch, "at_initialization", **values)
     rng = np.random.default_rng(0)
     X, X_test = (rng.integers(0, 256, (n, 784), dtype=np.uint8) for n in (200, 50))
     y, y_test = (rng.permutation(np.arange(n) % 10) for n in (200, 50))
@@ -37,35 +33,35 @@ def small(monkeypatch):
 
 
 def test_the_pair_nearest_the_papers_dense_column_is_chosen():
-    paper = [mean for mean, _ in experiment.PAPER["dense"]]
+    paper = [mean for mean, _ in settings.PAPER["dense"]]
     near, far = [m + 1 for m in paper], [*paper[:3], paper[3] + 3]
-    assert experiment.choose({(0.05, 1e-3): far, (0.5, 1e-4): near}) == (0.5, 1e-4)
+    assert evidence.choose({(0.05, 1e-3): far, (0.5, 1e-4): near}) == (0.5, 1e-4)
 
 
 def test_settings_are_those_of_the_paper():
-    table = experiment.table_settings(0.5, 1e-3) + experiment.fitness_settings(0.5, 1e-3)
+    table = settings.table_settings(0.5, 1e-3) + settings.fitness_settings(0.5, 1e-3)
     assert [s.policy.k for s in table[:4]] == [1, 10, 50, 100] and all(s.policy.p == 0.5 for s in table if s.arm != "dense from 0")
     assert len({(s.policy.fitness, s.policy.sums) for s in table if s.policy.__class__ is sm.KStarts}) == 8
     assert all(s.steps == (10, 100, 1_000, 10_000) and s.std == (0 if s.part == "zeros" else 0.5) for s in table)
-    assert {s.steps for s in experiment.figure3_settings(0.5, 1e-3)} == {(2_500,)}
-    every = [*table, *experiment.scan_settings(), *experiment.figure3_settings(0.5, 1e-3), *experiment.figure2_settings(5)]
+    assert {s.steps for s in settings.figure3_settings(0.5, 1e-3)} == {(2_500,)}
+    every = [*table, *settings.scan_settings(), *settings.figure3_settings(0.5, 1e-3), *settings.figure2_settings(5)]
     assert len({s.name(10) for s in every}) == len(every)
 
 
 def test_trials_of_a_seed_begin_alike(small):
     data, at = experiment.load_data(), {"std": 0.05, "lr": 1e-9, "steps": (1,)}
-    losses = [experiment.trial(experiment.Setting("table1", "x", policy, **at), 3, data) for policy in (sm.Static(), sm.KStarts(p=0.0))]
+    losses = [experiment.trial(settings.Setting("table1", "x", policy, **at), 3, data) for policy in (sm.Static(), sm.KStarts(p=0.0))]
     assert losses[0]["performance"] == losses[1]["performance"]
     assert [t["sparsity"] for t in losses] == [0, 0]
 
 
 def test_a_trial_says_what_k_starts_chose(small):
     data = experiment.load_data()
-    setting = experiment.Setting("table1", "k3", sm.KStarts(k=3, p=0.5, drop_every=2), std=1.0, lr=1e-6, steps=(1, 6))
+    setting = settings.Setting("table1", "k3", sm.KStarts(k=3, p=0.5, drop_every=2), std=1.0, lr=1e-6, steps=(1, 6))
     found = experiment.trial(setting, 0, data)
     assert (found["choices"], found["changes"], found["last_change"]) == (4, 0, 1)  # steps so small leave the first choice as it is
     assert found["sparsity"] == 0.5 and len(found["performance"]) == 2
-    assert experiment.trial(experiment.Setting("scan", "dense", sm.Static(), std=1.0, steps=(1,)), 0, data)["last_change"] is None
+    assert experiment.trial(settings.Setting("scan", "dense", sm.Static(), std=1.0, steps=(1,)), 0, data)["last_change"] is None
 
 
 def test_differences_are_taken_seed_by_seed():
@@ -79,20 +75,12 @@ def test_differences_are_taken_seed_by_seed():
 
 
 def test_a_sweep_goes_on_and_reports(small, tmp_path, capsys):
-    parser = argparse.ArgumentParser()
-    experiment.add_arguments(parser)
-
-    def sweep(*arguments):
-        sizes = ["--trials", "2", "--figure2-trials", "1", "--figure2-epochs", "1", "--threads", "1"]
-        experiment.main(parser.parse_args(["--out", str(tmp_path), *sizes, *arguments]))
-        sm.set_num_threads(None)
-        return runs.load_runs(tmp_path)
-
-    sweep("--report")
+    sizes = ("at_initialization", tmp_path, "--trials", "2", "--figure2-trials", "1", "--figure2-epochs", "1")
+    sweep(*sizes, "--report")
     assert "nothing to report" in capsys.readouterr().out
-    table = sweep("--parts", "table1", "fitness")
+    table = sweep(*sizes, "--parts", "table1", "fitness")
     assert len(table) == 2 + 5 + 2 + 7
-    every = sweep()
+    every = sweep(*sizes)
     assert len(every) == 16 + 2 * 2 * 6 + 4 * (1 + 2 * 3 + 2)
     assert all(every[name] == table[name] for name in table)  # wall time too: they were not run again
     text = (tmp_path / "README.md").read_text(encoding="utf-8")

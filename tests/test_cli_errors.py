@@ -16,13 +16,10 @@ from sparsemlp.commands.main import main
     ("arguments", "said"),
     [
         (["trian"], "there is no 'trian'; did you mean train?"),
-        (["nothing"], "choose from train, bench, data, memory, report, reproduce."),
+        (["nothing"], "choose from train, bench, data, memory, report."),
         (["train", "--epoch", "3"], "sparsemlp train: unknown argument --epoch; did you mean --epochs?"),
         (["train", "--dataset", "mnits"], "did you mean mnist?"),
         (["train", "--epochs", "x"], "invalid int value: 'x'"),
-        (["reproduce"], "EXPERIMENT"),
-        (["reproduce", "annealled"], "did you mean annealed?"),
-        (["reproduce", "structured", "--jsn", "x"], "sparsemlp reproduce structured: unknown argument --jsn; did you mean --json?"),
         (["report"], "RUN"),
     ],
 )
@@ -36,7 +33,7 @@ def test_typing_errors_are_two_lines(arguments, said, capsys):
 
 def test_no_command_is_a_question(capsys):
     assert main([]) == 2
-    assert "reproduce" in capsys.readouterr().out
+    assert "report" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -46,7 +43,6 @@ def test_no_command_is_a_question(capsys):
         (["train", "--json", "."], "--json must be a file; . is a folder"),
         (["train", "--out", "file/run"], "--out must be a folder"),
         (["data", "digits", "--data-dir", "none"], "--data-dir must be a folder that exists; got none"),
-        (["reproduce", "structured", "--json", "none/x"], "--json must be in a folder that exists"),
         (["memory", "--batch-size", "0"], "--batch-size must be a whole number at least 1"),
         (["memory", "--net", "10"], "--net must be at least two widths"),
         (["train", "--threads", "100000"], "--threads must be a whole number from 1 to"),
@@ -73,22 +69,6 @@ def test_memory_tells_of_prediction(tmp_path, capsys):
     found = json.loads((tmp_path / "m.json").read_text())["sparse"]
     assert 8 < found["for_prediction"] / found["connections"] < 20 < found["total"] / found["connections"]
     assert f"{found['for_prediction']:,} bytes" in capsys.readouterr().out
-
-
-def test_reproduce_writes_all_results_to_one_file(tmp_path, monkeypatch, capsys):
-    from sparsemlp.experiments import structured
-
-    def main_of_the_experiment(args):
-        folder = pathlib.Path(args.out)
-        folder.mkdir()
-        (folder / "a.json").write_text('{"test_accuracy": 0.5}')
-
-    monkeypatch.setattr(structured, "main", main_of_the_experiment)
-    out = tmp_path / "out"
-    for name in (tmp_path / "all.json", out / "all.json"):
-        monkeypatch.setattr(structured, "main", main_of_the_experiment if name.parent == tmp_path else lambda args: None)
-        assert main(["reproduce", "structured", "--out", str(out), "--json", str(name)]) == 0
-        assert json.loads(name.read_text()) == {"experiment": "structured", "results": {"a": {"test_accuracy": 0.5}}}
 
 
 def test_a_reader_that_leaves_and_a_terminal_of_few_letters():

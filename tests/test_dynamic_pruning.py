@@ -1,27 +1,29 @@
 """The dynamic pruning experiment: what is counted, that arms are paired, that a sweep goes on, that it reports."""
 
-import argparse
 import json
 
 import numpy as np
 import pytest
 
 import sparsemlp as sm
-from sparsemlp.experiments import dynamic_pruning as experiment
-from sparsemlp.experiments import dynamic_pruning_report, runs
-from sparsemlp.experiments.dynamic_pruning_evidence import overall
-from sparsemlp.experiments.exploration import Exploration, Watched
-from sparsemlp.experiments.paired import difference
+from bench.papers.dynamic_pruning import report, settings
+from bench.papers.dynamic_pruning import run as experiment
+from bench.papers.dynamic_pruning.evidence import overall
+from bench.papers.dynamic_pruning.exploration import Exploration, Watched
+from bench.papers.shared import runs
+from bench.papers.shared.statistics import difference
+
+from .experiments import replace, sweep
 
 
 @pytest.fixture
 def small(monkeypatch):
     """Tiny nets and random images in place of the paper's."""
-    nets = {"mlp-1k": (30, 20, 30), "mlp-4k": (40, 20, 40), "mlp-4k4l": (40, 20, 20, 20)}
-    monkeypatch.setattr(experiment, "NETS", nets)
-    monkeypatch.setattr(experiment, "SMALL", {net: (5,) * len(sizes) for net, sizes in nets.items()})
-    monkeypatch.setitem(experiment.SETTINGS, "epsilon", 3)
-    monkeypatch.setitem(experiment.SETTINGS, "held_out", 50)
+    nets = {"mlp-1k": (784, 30, 20, 30, 10), "mlp-4k": (784, 40, 20, 40, 10), "mlp-4k4l": (784, 40, 20, 20, 20, 10)}
+    small = {net: (784, *(5,) * (len(widths) - 2), 10) for net, widths in nets.items()}
+    replace(monkeypatch, "dynamic_pruning", NETS=nets, SMALL=small)
+    monkeypatch.setitem(settings.SETTINGS, "epsilon", 3)
+    monkeypatch.setitem(settings.SETTINGS, "held_out", 50)
     rng = np.random.default_rng(0)
     X, X_test = (rng.integers(0, 256, (n, 784), dtype=np.uint8) for n in (250, 60))
     y, y_test = (rng.permutation(np.arange(n) % 10) for n in (250, 60))
@@ -84,7 +86,7 @@ def test_exploration_counts_what_brute_force_counts():
 
 
 def test_sparse_arms_of_a_seed_begin_alike_and_see_the_same_batches(small):
-    results = {arm: experiment.train("mlp-1k", arm, 3, 2, small) for arm in experiment.ARMS if "dense" not in arm}
+    results = {arm: experiment.train("mlp-1k", arm, 3, 2, small) for arm in settings.ARMS if "dense" not in arm}
     firsts = {(r["by_epoch"]["training_loss"][0], r["by_epoch"]["test_accuracy"][0], r["n_parameters"]) for r in results.values()}
     assert len(firsts) == 1
     assert len({r["by_epoch"]["training_loss"][1] for r in results.values()}) > 3
@@ -103,24 +105,17 @@ def test_dense_arms_are_dense(small):
 
 def test_the_papers_parameters():
     for net, sparse, dense in (("mlp-1k", 128_690, 2_797_010), ("mlp-4k", 344_690, 11_185_010), ("mlp-4k4l", 374_690, 17_155_010)):
-        built = experiment.build(net, "exd", 0)
+        built = settings.build(net, "exd", 0)
         assert built.n_parameters == sparse
         assert sum(n * m + m for n, m in zip(built.sizes[:-1], built.sizes[1:], strict=True)) == dense
-        assert abs(experiment.build(net, "small-dense", 0).n_parameters / sparse - 1) < 0.01
+        assert abs(settings.build(net, "small-dense", 0).n_parameters / sparse - 1) < 0.01
 
 
 def test_a_sweep_goes_on_and_reports(small, tmp_path, capsys):
-    parser = argparse.ArgumentParser()
-    experiment.add_arguments(parser)
-
-    def sweep(*arguments):
-        experiment.main(parser.parse_args(["--epochs", "2", "--out", str(tmp_path), "--threads", "1", *arguments]))
-        sm.set_num_threads(None)
-        return runs.load_runs(tmp_path)
-
-    first = sweep("--arms", "static", "set", "--seeds", "0", "1")
+    two = ("dynamic_pruning", tmp_path, "--epochs", "2")
+    first = sweep(*two, "--arms", "static", "set", "--seeds", "0", "1")
     assert len(first) == 4
-    both = sweep("--arms", "static", "set", "dense", "--seeds", "0", "1")
+    both = sweep(*two, "--arms", "static", "set", "dense", "--seeds", "0", "1")
     assert len(both) == 6 and all(both[name] == first[name] for name in first)  # wall time too: they were not run again
     assert "finished before" in capsys.readouterr().out
     text = (tmp_path / "README.md").read_text(encoding="utf-8")
@@ -134,14 +129,11 @@ def test_a_sweep_goes_on_and_reports(small, tmp_path, capsys):
 
 
 def test_times_and_the_page_of_claims(small, tmp_path):
-    parser = argparse.ArgumentParser()
-    experiment.add_arguments(parser)
     page = tmp_path / "page.md"
-    page.write_text("before\n\n" + "\n\nREPLACED\n\n".join(dynamic_pruning_report.MARKS) + "\nafter\n", encoding="utf-8")
+    page.write_text("before\n\n" + "\n\nREPLACED\n\n".join(report.MARKS) + "\nafter\n", encoding="utf-8")
 
     def run(*arguments):
-        experiment.main(parser.parse_args(["--out", str(tmp_path), "--threads", "1", *arguments]))
-        sm.set_num_threads(None)
+        sweep("dynamic_pruning", tmp_path, *arguments)
 
     run("--epochs", "3", "--arms", "dense", "static", "set", "exd", "discarded", "--seeds", "0", "1")
     run("--time", "2", "--arms", "dense", "set", "exd", "small-dense", "--page", str(page))
@@ -243,4 +235,4 @@ def test_an_interrupted_run_leaves_no_file(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         runs.sweep(tmp_path, wanted, train)
     assert [path.name for path in tmp_path.iterdir()] == ["run0.json"]
-    dynamic_pruning_report.report(tmp_path / "nothing")
+    report.report(tmp_path / "nothing")

@@ -9,11 +9,6 @@ from .. import checks
 from ..randomness import stream
 from ..topology import Dense, ErdosRenyi, Uniform, resolve
 
-NETS = {
-    "mlp-1k": (784, 1000, 1000, 1000, 10),
-    "mlp-4k": (784, 4000, 1000, 4000, 10),
-    "mlp-4k4l": (784, 4000, 2000, 2000, 1000, 10),
-}
 MOMENTUM = 0.9
 
 

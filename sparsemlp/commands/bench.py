@@ -76,7 +76,8 @@ def run(args):
 
 def _problems(args):
     """(sparse problems, dense problem)"""
-    from ..benchmark.problem import NETS, Problem
+    from ..benchmark.problem import Problem
+    from ..models.named_nets import widths
 
     common = {"batch_size": args.batch_size, "optimizer": args.optimizer, "activation": args.activation, "seed": args.seed}
     if args.densities:
@@ -87,9 +88,6 @@ def _problems(args):
             checks.fraction("--densities", density, open_low=True)
         sizes = (16, args.width, args.width, 10)
         return [Problem(sizes, density=d, **common) for d in sorted(set(args.densities))], Problem(sizes, **common)
-    try:
-        sizes = NETS.get(args.net) or tuple(int(n) for n in args.net.split("-"))
-    except ValueError:
-        raise ValueError(f"--net must be {', '.join(NETS)} or widths such as 784-1000-10; got {args.net!r}.") from None
+    sizes = widths(args.net)
     epsilon = 20 if args.epsilon is None and args.density is None else args.epsilon
     return [Problem(sizes, epsilon=epsilon, density=args.density, **common)], Problem(sizes, **common)

@@ -1,7 +1,21 @@
 """What every command checks about files before it begins to work."""
 
+import argparse
 import os
 import pathlib
+
+
+def output_path(text):
+    """The path of a file or folder to write, as argparse's `type=`: a name such as --help was meant as an option.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If the name begins with "-".
+    """
+    if text.startswith("-"):
+        raise argparse.ArgumentTypeError(f"must not begin with '-'; got {text!r}. Write ./{text} if the file is really to have that name.")
+    return pathlib.Path(text)
 
 
 def check_arguments(args):

@@ -6,9 +6,9 @@ import os
 import sys
 
 from .. import __version__
-from . import bench, data, files, memory, report, reproduce, train
+from . import bench, data, files, memory, report, train
 
-COMMANDS = {"train": train, "bench": bench, "data": data, "memory": memory, "report": report, "reproduce": reproduce}
+COMMANDS = {"train": train, "bench": bench, "data": data, "memory": memory, "report": report}
 LONG_USAGE = ("train", "bench")  # their options are told by --help only, not again before every error
 
 

@@ -8,6 +8,7 @@ import pathlib
 
 from .. import checks
 from ..files import write_json
+from ..models.named_nets import widths
 
 
 def add_arguments(parser):
@@ -31,12 +32,7 @@ def run(args):
 
     checks.integer("--batch-size", args.batch_size, 1)
     checks.integer("--seed", args.seed, 0)
-    try:
-        sizes = [int(n) for n in args.net.split("-")]
-    except ValueError:
-        raise ValueError(f"--net must be widths such as 784-1000-10; got {args.net!r}.") from None
-    if len(sizes) < 2 or min(sizes) < 1:
-        raise ValueError(f"--net must be at least two widths from 1, inputs and outputs, such as 784-10; got {args.net}.")
+    sizes = widths(args.net)
     epsilon = 20 if args.epsilon is None and args.density is None else args.epsilon
     topologies = {"sparse": sm.ErdosRenyi(epsilon=epsilon, density=args.density)}
     if args.dense:

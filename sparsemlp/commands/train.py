@@ -14,10 +14,10 @@ import re
 import sys
 
 from .. import checks
+from ..models.named_nets import NETS, widths
 from ..training.callbacks import Callback
 from . import policy_text
 
-HIDDEN = {"mlp-1k": (1000, 1000, 1000), "mlp-4k": (4000, 1000, 4000), "mlp-4k4l": (4000, 2000, 2000, 1000)}
 ARMS = ("sparse", "dense")
 # arguments that a resumed run may change: they say where and how long, not what
 FREE_TO_CHANGE = {"data_dir", "arms", "epochs", "threads", "out", "json", "resume", "overwrite", "quiet"}
@@ -43,7 +43,7 @@ def add_arguments(parser):
         metavar="FRACTION",
     )
     group = parser.add_argument_group("net")
-    add(group, "--net", f"{', '.join(HIDDEN)}, or all widths such as 784-300-100-10", default="mlp-1k")
+    add(group, "--net", f"{', '.join(NETS)}, or all widths such as 784-300-100-10", default="mlp-1k")
     add(group, "--arms", "sparse, dense, or both with a comma", default=",".join(ARMS))
     add(group, "--activation", "of the hidden layers", default="relu", choices=("relu", "leaky_relu", "sigmoid", "tanh"))
     add(group, "--dropout", "share of each hidden layer's outputs", type=float, default=0.0, metavar="FRACTION")
@@ -228,7 +228,7 @@ def _data(args):
     from ..randomness import stream
 
     X, y, X_test, y_test = datasets.load(args.dataset, data_dir=args.data_dir)
-    sizes = _sizes(args.net, X.shape[1], len(set(y.tolist())))
+    sizes = list(widths(args.net, X.shape[1], len(set(y.tolist()))))
     validation = None
     if args.validation:
         order = stream(args.seed, "split").permutation(len(X))
@@ -239,20 +239,6 @@ def _data(args):
     if validation:
         validation = standardizer(validation[0]), validation[1]
     return (standardizer(X), y), validation, (standardizer(X_test), y_test), sizes
-
-
-def _sizes(net, n_features, n_classes):
-    if net in HIDDEN:
-        return [n_features, *HIDDEN[net], n_classes]
-    try:
-        sizes = [int(n) for n in net.split("-")]
-    except ValueError:
-        raise ValueError(
-            f"--net must be one of {', '.join(HIDDEN)}, or widths such as {n_features}-300-{n_classes}; got {net!r}."
-        ) from None
-    if sizes[0] != n_features or sizes[-1] != n_classes or len(sizes) < 2:
-        raise ValueError(f"--net must run from the data set's {n_features} features to its {n_classes} classes; got {net}.")
-    return sizes
 
 
 def _trainer(arm, sizes, policy, args):

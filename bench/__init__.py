@@ -1,0 +1,1 @@
+"""Benchmarks and experiments: run from a checkout, not installed."""

@@ -1,0 +1,1 @@
+"""Experiments of papers, re-run: `python -m bench.papers.NAME`, from a checkout."""

@@ -1,0 +1,1 @@
+"""Adaptive pruning rate, auxiliary layer, energy."""

@@ -1,0 +1,1 @@
+"""Dynamic pruning rates."""

@@ -1,1 +1,0 @@
-"""Papers' experiments, re-run: each module trains its arms, keeps one JSON file per run, and draws what the paper shows."""
