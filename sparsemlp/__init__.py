@@ -48,6 +48,8 @@ from .schedules import (
     ExponentialDecay,
     LinearDecrease,
     Oscillating,
+    StepDecay,
+    WarmupCosine,
 )
 from .topology import Dense, ErdosRenyi, Given, RadixNet, RandomEquivalent, RandomExpander, SmallWorld, Uniform
 from .training.callbacks import BestWeights, Callback, CSVLog, EarlyStopping, JSONLog, LearningRateSchedule

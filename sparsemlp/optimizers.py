@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from . import checks
+from .schedules import as_learning_rate
 
 # rules of kernels/update.py, by name, so that importing this module compiles nothing
 RULES = {"gradient": 0, "sgd": 1, "momentum": 2, "adam": 3, "rmsprop": 4}
 
 
 def _check_lr(optimizer):
-    name = type(optimizer).__name__
-    if not callable(optimizer.lr):
-        checks.real(f"{name}.lr", optimizer.lr, 0, fix="A learning rate is positive, such as 0.01.", open_low=True)
+    object.__setattr__(optimizer, "lr", as_learning_rate(optimizer.lr, f"{type(optimizer).__name__}.lr"))
 
 
 def _check_fraction(optimizer, *fields):

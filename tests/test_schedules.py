@@ -3,10 +3,12 @@
 from dataclasses import FrozenInstanceError
 from math import cos, pi
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import sparsemlp as sm
 from sparsemlp.schedules import (
     Annealed,
     Constant,
@@ -17,6 +19,8 @@ from sparsemlp.schedules import (
     Oscillating,
     Schedule,
     StepDecay,
+    WarmupCosine,
+    as_learning_rate,
     as_schedule,
 )
 
@@ -29,8 +33,10 @@ ALL = [
     CubicSparsity(0.1, 0.9),
     Annealed(0.1),
     Annealed(0.1, mu=20, until=0.5),
-    Cosine(0.3, until=0.75),
+    Cosine(0.3),
     StepDecay(0.1, factor=0.5, every=3),
+    WarmupCosine(0.1),
+    WarmupCosine(0.1, warmup=0),
 ]
 
 
@@ -46,6 +52,9 @@ ALL = [
         (Oscillating(0.3, 0.01, k=0), {0: 0.3, 250: 0.155, 500: 0.01, 100: 0.155 + 0.145 * cos(0.6 * pi)}),
         (CubicSparsity(0, 0.8), {0: 0, 250: 0.8 * 0.875, 500: 0.8}),
         (CubicSparsity(0.2, 0.8, begin=100, end=300), {0: 0.2, 100: 0.2, 200: 0.725, 300: 0.8, 500: 0.8}),
+        (Cosine(0.3), {0: 0.3, 187.5: 0.15, 375: 0, 500: 0}),
+        (WarmupCosine(0.1, warmup=0.2), {0: 0.004, 50: 0.052, 100: 0.1, 300: 0.05, 500: 0}),
+        (WarmupCosine(0.1, warmup=0), {0: 0.1, 250: 0.05, 500: 0}),
         (Cosine(0.3, until=0.75), {0: 0.3, 187.5: 0.15, 375: 0, 500: 0}),
         (Cosine(0.1, until=1), {0: 0.1, 250: 0.05, 500: 0}),
         (StepDecay(0.1, factor=0.1, every=250), {0: 0.1, 249.9: 0.1, 250: 0.01, 500: 0.001}),
@@ -76,7 +85,7 @@ def test_within_its_bounds(schedule, progress, n_epochs):
     assert isinstance(value, float) and low - 1e-12 <= value <= high + 1e-12
 
 
-@pytest.mark.parametrize("schedule", [s for s in ALL if not isinstance(s, (Constant, Oscillating))], ids=repr)
+@pytest.mark.parametrize("schedule", [s for s in ALL if not isinstance(s, (Constant, Oscillating)) and s != WarmupCosine(0.1)], ids=repr)
 def test_monotone(schedule):
     values = [schedule(i / 10, 20) for i in range(201)]
     ups = sorted(values) == values
@@ -117,6 +126,8 @@ def test_frozen_equal_hashable(schedule):
         lambda: Annealed(0.1, mu=-1),
         lambda: Annealed(0.1, until=0),
         lambda: Cosine(0.3, until=1.5),
+        lambda: WarmupCosine(0),
+        lambda: WarmupCosine(0.1, warmup=1),
         lambda: StepDecay(0.1, 0, 5),
         lambda: StepDecay(0.1, 0.5, 0),
     ],
@@ -166,3 +177,43 @@ def test_a_schedule_of_your_own():
             return 0.5
 
     assert as_schedule(Half(), high=1)(1, 2) == 0.5
+
+
+@given(n_steps=st.integers(1, 10_000), n_epochs=st.integers(1, 1000), warmup=st.floats(0, 0.99), step=st.floats(0, 1))
+def test_warmup_cosine_is_zero_at_no_step(n_steps, n_epochs, warmup, step):
+    rate = WarmupCosine(0.1, warmup)
+    epoch = n_epochs - 1 / n_steps
+    assert rate(epoch, n_epochs) > 0 and rate(0, n_epochs) > 0 and rate(step * epoch, n_epochs) > 0
+
+
+def test_a_learning_rate_lasts_the_whole_run():
+    for lr in (sm.SGD(lr=Cosine(0.1)).lr, sm.Adam(lr=Cosine(0.1)).lr, sm.LearningRateSchedule(Cosine(0.1)).schedule):
+        assert lr == Cosine(0.1, until=1)
+    assert sm.SET(zeta=Cosine(0.3)).zeta_at(80, 100) == 0
+    assert sm.SGD(lr=Cosine(0.1, until=0.5)).lr == Cosine(0.1, until=0.5)  # who says so means it, and old files load
+    assert as_learning_rate(0.1) == 0.1
+    with pytest.raises(ValueError, match="positive at some time"):
+        sm.SGD(lr=Constant(0))
+    with pytest.raises(ValueError, match=r"Adam\.lr must be in \(0"):
+        sm.Adam(lr=0)
+
+
+def test_a_run_with_warmup_cosine_goes_on_to_the_same_bits(tmp_path):
+    X, y = np.random.default_rng(0).standard_normal((64, 6)).astype(np.float32), np.arange(64) % 3
+
+    def trainer():
+        return sm.Trainer(sm.MLP([6, 12, 3], density=0.5, seed=0), optimizer=sm.SGD(lr=WarmupCosine(0.1), momentum=0.9))
+
+    class Stop(sm.Callback):
+        def on_epoch_end(self, trainer, record):
+            trainer.stop_training = "enough" if trainer.epoch == 2 else None
+
+    whole, part = trainer(), trainer()
+    whole.fit(X, y, epochs=4, batch_size=16)
+    part.callbacks = [Stop()]
+    part.fit(X, y, epochs=4, batch_size=16)
+    sm.save(tmp_path / "run.sm", part)
+    again = sm.load(tmp_path / "run.sm")
+    assert again.lr == WarmupCosine(0.1)
+    again.fit(X, y, epochs=4, batch_size=16, resume=True)
+    np.testing.assert_array_equal(again.network.predict_proba(X), whole.network.predict_proba(X))

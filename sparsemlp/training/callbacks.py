@@ -7,7 +7,7 @@ import pathlib
 
 from .. import checks
 from ..files import write_text
-from ..schedules import as_schedule
+from ..schedules import as_learning_rate, as_schedule
 
 
 class Callback:
@@ -186,7 +186,7 @@ class LearningRateSchedule(Callback):
     """
 
     def __init__(self, schedule):
-        self.schedule = as_schedule(schedule)
+        self.schedule = as_schedule(as_learning_rate(schedule, "LearningRateSchedule.schedule") if callable(schedule) else schedule)
 
     def on_epoch_begin(self, trainer, epoch):
         trainer.lr = checks.real("learning rate", self.schedule(epoch, trainer.n_epochs), 0)

@@ -1,58 +1,10 @@
-"""Numbers that change during a run: fractions to prune, learning rates, densities.
+"""Fractions that fall, swing or rise: how much policies prune, and how sparse a net shall be."""
 
-A schedule is called as ``schedule(epoch, n_epochs)``: epochs count from 0 and may be fractional (epoch 2.5 is the middle of
-the third), n_epochs is the length of the run. Where a method counts steps, steps and their total serve as well. Each is a
-frozen dataclass without state, checked at construction; a call outside 0 ... n_epochs raises ValueError.
-"""
-
-from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
-from math import cos, floor, inf, pi
+from math import cos, inf, pi
 
-from . import checks
-
-
-class Schedule(ABC):
-    """A number as a function of progress. One of your own defines `at` and `bounds`."""
-
-    def __call__(self, epoch: float, n_epochs: float) -> float:
-        """Return the value at this epoch, 0 <= epoch <= n_epochs."""
-        if not 0 <= epoch <= n_epochs or not 0 < n_epochs < inf:
-            raise ValueError(f"A schedule needs 0 <= epoch <= n_epochs and n_epochs > 0; got epoch={epoch!r}, n_epochs={n_epochs!r}.")
-        return float(self.at(epoch, n_epochs))
-
-    @abstractmethod
-    def at(self, epoch: float, n_epochs: float) -> float:
-        """Return the value; epoch is known to be in range."""
-
-    @property
-    @abstractmethod
-    def bounds(self) -> tuple[float, float]:
-        """The lowest and the highest value it can give, so that who uses it can check them before a run."""
-
-
-@dataclass(frozen=True)
-class Constant(Schedule):
-    """The same value throughout (SET: 0.3).
-
-    Examples
-    --------
-    >>> [Constant(0.3)(i, 100) for i in (0, 50, 100)]
-    [0.3, 0.3, 0.3]
-    """
-
-    value: float
-
-    def __post_init__(self):
-        checks.real("Constant.value", self.value, 0, inf)
-
-    def at(self, epoch, n_epochs):
-        return self.value
-
-    @property
-    def bounds(self):
-        return self.value, self.value
+from .. import checks
+from .base import Schedule
 
 
 @dataclass(frozen=True)
@@ -261,106 +213,6 @@ class Annealed(Schedule):
     @property
     def bounds(self):
         return self.keep, 1.0
-
-
-@dataclass(frozen=True)
-class Cosine(Schedule):
-    """start / 2 * (1 + cos(pi * epoch / (until * n_epochs))), then 0 (RigL's fraction; a learning rate with until=1).
-
-    Parameters
-    ----------
-    start : float, >= 0
-    until : float in (0, 1]
-        Fraction of the run after which it is 0.
-
-    References
-    ----------
-    Evci et al., "Rigging the lottery", ICML 2020, section 3, item 2 (update schedule).
-
-    Examples
-    --------
-    >>> [round(Cosine(0.3, until=0.75)(i, 100), 6) for i in (0, 37.5, 75, 100)]
-    [0.3, 0.15, 0.0, 0.0]
-    """
-
-    start: float
-    until: float = 0.75
-
-    def __post_init__(self):
-        checks.real("Cosine.start", self.start, 0, inf)
-        checks.fraction("Cosine.until", self.until, open_low=True)
-
-    def at(self, epoch, n_epochs):
-        x = epoch / (self.until * n_epochs)
-        return self.start / 2 * (1 + cos(pi * x)) if x < 1 else 0.0
-
-    @property
-    def bounds(self):
-        return 0.0, self.start
-
-
-@dataclass(frozen=True)
-class StepDecay(Schedule):
-    """start * factor**floor(epoch / every): a learning rate that falls in steps.
-
-    Parameters
-    ----------
-    start : float, >= 0
-    factor : float in (0, 1]
-    every : float, > 0
-        Epochs between two steps.
-
-    Examples
-    --------
-    >>> [round(StepDecay(0.1, factor=0.5, every=10)(i, 30), 6) for i in (0, 9.9, 10, 30)]
-    [0.1, 0.1, 0.05, 0.0125]
-    """
-
-    start: float
-    factor: float
-    every: float
-
-    def __post_init__(self):
-        checks.real("StepDecay.start", self.start, 0, inf)
-        checks.fraction("StepDecay.factor", self.factor, open_low=True)
-        checks.real("StepDecay.every", self.every, 0, inf, open_low=True)
-
-    def at(self, epoch, n_epochs):
-        return self.start * self.factor ** floor(epoch / self.every)
-
-    @property
-    def bounds(self):
-        return 0.0, self.start
-
-
-def as_schedule(
-    value: float | Callable[[float, float], float], name: str = "value", low: float = 0.0, high: float = inf
-) -> Callable[[float, float], float]:
-    """Return a number as a `Constant`, and a schedule as it is if its bounds are within low ... high.
-
-    Raises
-    ------
-    ValueError
-        If the number, or the lowest or highest value of the schedule, is out of bounds. A callable that is no `Schedule` is
-        taken as it is: it has no bounds to check.
-    TypeError
-        If it is neither a number nor callable.
-
-    Examples
-    --------
-    >>> as_schedule(0.3)
-    Constant(value=0.3)
-    >>> as_schedule(ExponentialDecay(30, interest=0.01), "SET.zeta", high=1)
-    Traceback (most recent call last):
-    ValueError: SET.zeta must be in [0, 1]; got 30. Fractions, not percent.
-    """
-    if isinstance(value, Schedule):
-        for bound in value.bounds:
-            checks.real(name, bound, low, high, fix="Fractions, not percent." if high == 1 and bound > 1 else "")
-        return value
-    if callable(value):
-        return value
-    return Constant(checks.real(name, value, low, high, fix="Fractions, not percent." if high == 1 else ""))
 
 
 def _check_high_low(schedule):
