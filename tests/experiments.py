@@ -24,8 +24,15 @@ def replace(monkeypatch, paper, **values):
 
 
 def sweep(paper, folder, *arguments):
-    """Run an experiment's command line with one thread; all runs that are then in the folder, by name."""
+    """Run an experiment's command line with one thread; all runs that are then in the folder, by name.
+
+    A second report must write every page and figure again byte for byte.
+    """
     main = importlib.import_module(f"bench.papers.{paper}.__main__").main
     main(["--out", str(folder), "--threads", "1", *arguments])
     sm.set_num_threads(None)
+    pages = {path: path.read_bytes() for path in folder.iterdir() if path.suffix in (".md", ".png")}
+    if "--report" not in arguments:
+        main(["--out", str(folder), "--report"])
+    assert all(path.read_bytes() == text for path, text in pages.items())
     return runs.load_runs(folder)

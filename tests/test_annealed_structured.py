@@ -1,7 +1,5 @@
 """The experiments on annealed pruning and on structured nets: what is counted, that sweeps go on, that they report."""
 
-import json
-
 import numpy as np
 import pytest
 
@@ -84,7 +82,7 @@ def test_annealed_goes_on_and_reports(few, tmp_path):
     for run in found.values():
         pruned = run["arm"] not in ("none", "dropout")
         assert run["connections"] == [1568 if pruned else 15_680, 200], run["arm"]
-    run = json.loads((tmp_path / "small_largest_seed0_8epochs.json").read_text(encoding="utf-8"))
+    run = found["small_largest_seed0_8epochs"]
     nonzero = run["by_epoch"]["nonzero"]
     assert nonzero[:2] == [1, 1] and nonzero[4:] == [0.1] * 4 and 0.1 < nonzero[3] < nonzero[2] < 1
     assert run["by_epoch"]["storage"] == ["dense"] * 5 + ["sparse"] * 3

@@ -1,7 +1,5 @@
 """The dynamic pruning experiment: what is counted, that arms are paired, that a sweep goes on, that it reports."""
 
-import json
-
 import numpy as np
 import pytest
 
@@ -122,7 +120,7 @@ def test_a_sweep_goes_on_and_reports(small, tmp_path, capsys):
     for wanted in ("set − static", "figure4_accuracy.png", "| mlp-1k | dense | 2 | 2 |"):
         assert wanted in text
     assert {path.name for path in tmp_path.glob("*.png")} == {"figure4_accuracy.png", "exploration_mlp-1k.png"}
-    run = json.loads((tmp_path / "mlp-1k_set_seed1_2epochs.json").read_text(encoding="utf-8"))
+    run = both["mlp-1k_set_seed1_2epochs"]
     best = int(np.argmax(run["by_epoch"]["held_out_accuracy"]))
     assert run["chosen_epoch"] == best and run["test_accuracy_chosen"] == pytest.approx(run["by_epoch"]["test_accuracy"][best])
     assert run["machine"]["threads"] == 1 and run["settings"]["batch_size"] == 100
@@ -137,7 +135,7 @@ def test_times_and_the_page_of_claims(small, tmp_path):
 
     run("--epochs", "3", "--arms", "dense", "static", "set", "exd", "discarded", "--seeds", "0", "1")
     run("--time", "2", "--arms", "dense", "set", "exd", "small-dense", "--page", str(page))
-    times = json.loads((tmp_path / "times_mlp-1k.json").read_text(encoding="utf-8"))
+    times = runs.load_runs(tmp_path)["times_mlp-1k"]
     assert times["arms"]["set"]["zeta"] == [0.3, 0.3]
     assert times["arms"]["exd"]["zeta"] == pytest.approx([0.3 * 0.99**125, 0.3 * 0.99**375], abs=1e-6)  # middles of two halves of 500
     assert times["arms"]["dense"]["images"] == 20 and times["arms"]["set"]["images"] == 40
@@ -210,29 +208,10 @@ def test_an_interrupted_run_goes_on_with_the_same_bits(small, tmp_path, monkeypa
         during.setattr(sm.Network, "evaluate", interrupted)
         with pytest.raises(KeyboardInterrupt):
             runs.sweep(tmp_path, [("run", settings)], experiment.train)
-    assert [path.name for path in tmp_path.iterdir()] == ["run.unfinished"]
+    assert [path.name for path in (tmp_path / "work").iterdir()] == ["run.unfinished"] and not runs.load_runs(tmp_path)
     runs.sweep(tmp_path, [("run", settings)], experiment.train)
-    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
+    assert not [*(tmp_path / "work").iterdir()]
     again = runs.load_runs(tmp_path)["run"]
     assert again["resumed_at"] == 2 and whole["resumed_at"] is None
     for name, values in whole["by_epoch"].items():
         assert name.endswith("seconds") or again["by_epoch"][name] == values
-
-
-def test_an_unreadable_checkpoint_starts_again(tmp_path, capsys):
-    (tmp_path / "run.unfinished").write_bytes(b"broken")
-    assert runs.unfinished(tmp_path / "run.unfinished") is None and runs.unfinished(None) is None
-    assert "starts again" in capsys.readouterr().out
-
-
-def test_an_interrupted_run_leaves_no_file(tmp_path):
-    def train(number, checkpoint):
-        if number == 1:
-            raise KeyboardInterrupt
-        return {"test_accuracy_last": 0.5, "wall_seconds": 1.0}
-
-    wanted = [(f"run{k}", {"number": k}) for k in range(3)]
-    with pytest.raises(KeyboardInterrupt):
-        runs.sweep(tmp_path, wanted, train)
-    assert [path.name for path in tmp_path.iterdir()] == ["run0.json"]
-    report.report(tmp_path / "nothing")

@@ -24,7 +24,7 @@ ROUNDS_SHOWN = (1, 2, 3, 4, 5, 6, 7, 10, 13, 20, 30, 40)
 
 
 def report(folder):
-    """Write README.md (tables) and PNG figures beside the runs' JSON files."""
+    """Write README.md (tables) and PNG figures beside the runs."""
     folder = pathlib.Path(folder)
     groups = grouped(load_runs(folder).values())
     if not groups:
@@ -43,7 +43,7 @@ def _head(groups):
     return [
         "# Adaptive pruning rate, auxiliary layer, energy: re-run",
         "",
-        "Written by `python -m bench.papers.adaptive --report`; do not edit. Settings are in each run's JSON file.",
+        "Written by `python -m bench.papers.adaptive --report`; do not edit. Settings are in each run's line of runs.jsonl.",
         "Esfandiarpoor, Hajabdollahi, Karimi, *Simplified neural network based on auxiliary layer and adaptive pruning rate*.",
         "",
         f"**Scale.** {n_folds} of the paper's 10 folds in each arm (the fold's number is the seed); {len(runs)} runs, "

@@ -15,7 +15,7 @@ PAPER = {"none": "74.2", "dropout": "76.5", "largest": "78", "smallest": "no gai
 
 
 def report(folder):
-    """Write README.md and PNG figures beside the runs' JSON files."""
+    """Write README.md and PNG figures beside the runs."""
     folder = pathlib.Path(folder)
     groups = grouped(load_runs(folder).values())
     if not groups:

@@ -42,7 +42,7 @@ class Setting:
 
     @property
     def name(self):
-        """The file's, without suffix."""
+        """What the run is found by."""
         return f"{self.samples}_{self.arm}_seed{self.seed}_{self.epochs}epochs"
 
 

@@ -26,7 +26,7 @@ from .settings import (
 
 
 def report(folder):
-    """Write README.md (tables, verdicts) and PNG figures beside the runs' JSON files."""
+    """Write README.md (tables, verdicts) and PNG figures beside the runs."""
     folder = pathlib.Path(folder)
     results = list(load_runs(folder).values())
     if not results:
@@ -45,7 +45,7 @@ def _head(results):
     return [
         "# Pruning at initialization, re-run",
         "",
-        "Written by `python -m bench.papers.at_initialization --report`; do not edit. Each JSON file holds one setting with all its",
+        "Written by `python -m bench.papers.at_initialization --report`; do not edit. A line of runs.jsonl holds one setting with all its",
         f"trials. {len(results)} settings, {trials} trained nets, on a machine that had other work. {machines(results)}.",
         "",
         "Test accuracy in per cent, mean ± standard deviation over the trials; p is the fraction of the connections removed. Pixels / 255,",

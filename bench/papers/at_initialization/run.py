@@ -102,7 +102,7 @@ def _rounded(value):
 
 
 def run(setting, trials, data, checkpoint):
-    """All trials of a setting, as a dict for its file; those that have ended are kept at `checkpoint` meanwhile."""
+    """All trials of a setting, as a dict for its line; those that have ended are kept at `checkpoint` meanwhile."""
     found, start = [], time.perf_counter()
     if checkpoint.exists():
         found = json.loads(checkpoint.read_text(encoding="utf-8"))

@@ -31,7 +31,7 @@ DIGITS = 6
 
 @dataclass(frozen=True)
 class Setting:
-    """One file: some trials, each with its own seed, of one policy on one net.
+    """One run: some trials, each with its own seed, of one policy on one net.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class Setting:
     steps: tuple = ()
 
     def name(self, trials):
-        """The file's, without suffix."""
+        """What the run is found by."""
         size = f"_{self.samples}samples" if self.samples else ""
         scale = f"_std{self.std:g}_lr{self.lr:g}" if self.std is not None else ""
         arm = self.arm.replace(" ", "-")

@@ -20,7 +20,7 @@ MARKS = "<!-- dynamic-pruning: written by bench.papers.dynamic_pruning --report 
 
 
 def report(folder, page=None):
-    """Write README.md (tables) and PNG figures beside the runs' JSON files.
+    """Write README.md (tables) and PNG figures beside the runs.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def _head(runs):
     return [
         "# Dynamic pruning rates, re-run",
         "",
-        "Written by `python -m bench.papers.dynamic_pruning --report`; do not edit. Settings are in each run's JSON file.",
+        "Written by `python -m bench.papers.dynamic_pruning --report`; do not edit. Settings are in each run's line of runs.jsonl.",
         f"{len(runs)} runs, {sum(r['epochs'] for r in runs):,} epochs, {wall / 3600:.2f} hours of runs in all, evaluation included, "
         f"on {machines(runs)} that had other work at the same time; commit {', '.join(commits)}.",
         "",
@@ -146,7 +146,7 @@ def _results(groups):
 
 
 def _augmentation(files):
-    """Share of augmentation in a training step, if `bench/augmentation.py --json` left its file here."""
+    """Share of augmentation in a training step, if `augmentation.py` has left its line here."""
     found = next((f for f in files if f.get("experiment") == "augmentation"), None)
     if not found:
         return []
@@ -154,7 +154,8 @@ def _augmentation(files):
     for m in found["measured"]:
         share = 100 * (1 - m["plain_ms"] / m["augmented_ms"])
         lines.append(row(m["net"], m["threads"], f"{m['plain_ms']:.2f}", f"{m['augmented_ms']:.2f}", f"{share:.0f} %"))
-    text = "Standardisation, rotation, shifts and flip of batches of 100; best of several rounds (`bench/augmentation.py`)."
+    script = "`bench/papers/dynamic_pruning/augmentation.py`"
+    text = f"Standardisation, rotation, shifts and flip of batches of 100; best of several rounds ({script})."
     return [*lines, "", text, ""]
 
 

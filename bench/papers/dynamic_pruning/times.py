@@ -1,17 +1,15 @@
 """What an epoch of each arm costs: all arms take turns on an otherwise idle machine, at zetas from the whole of the paper's run."""
 
-import json
-import pathlib
 import statistics
 import time
 from dataclasses import dataclass, replace
 
 from sparsemlp import SET, SGD, Callback, Trainer
 from sparsemlp.environment import machine
-from sparsemlp.files import write_text
 from sparsemlp.randomness import stream
 from sparsemlp.schedules import Schedule, as_schedule
 
+from ..shared import runs
 from ..shared.tables import machines, row
 from .settings import ARMS, SETTINGS, build
 
@@ -114,11 +112,9 @@ def measure(net, arms, rounds, data, seed=0):
 
 
 def write(folder, net, arms, rounds, data):
-    """Time the arms of one net and write ``times_<net>.json``, in place of an earlier one."""
-    folder = pathlib.Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    """Time the arms of one net and write the line ``times_<net>``, in place of an earlier one."""
     result = measure(net, arms, rounds, data)
-    write_text(folder / f"times_{net}.json", json.dumps(result))
+    runs.put(folder, f"times_{net}", result)
     print(f"{net}: {rounds} rounds of {len(arms)} arms in {result['wall_seconds']:.0f} s", flush=True)
 
 

@@ -23,13 +23,13 @@ def main(argv=None):
     add("--work", metavar="FOLDER", help="of trained nets that other runs start from; default: OUT/work")
     add("--timing", action="store_true", help="also time a step and a prediction of every structure, in turn")
     args = parser.parse_args(argv)
-    work = args.work or args.out / "work"
+    work = args.work or args.out / runs.WORK
     if command.begin(args):
         data = load_data()
         named = [(s.name, {"setting": s, "work": work, "data": data}) for s in settings(args.parts, args.seeds, args.epochs)]
         runs.sweep(args.out, named, train)
         if args.timing:
-            measure(args.out / "timing.json", work, data, args.epochs)
+            measure(args.out, work, data, args.epochs)
     report(args.out)
 
 

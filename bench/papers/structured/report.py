@@ -22,7 +22,7 @@ ARM_NAMES = {
 
 
 def report(folder):
-    """Write README.md and PNG figures beside the runs' JSON files."""
+    """Write README.md and PNG figures beside the runs."""
     folder = pathlib.Path(folder)
     runs = load_runs(folder)
     timing = runs.pop("timing", None)

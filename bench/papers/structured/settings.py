@@ -62,7 +62,7 @@ class Setting:
 
     @property
     def name(self):
-        """The file's, without suffix."""
+        """What the run is found by."""
         arm = self.arm.replace("/", "-")
         every = "" if self.part != "frequency" else f"_every-{self.every or 'epoch'}"
         return f"{self.part}_{arm}_{100 * self.sparsity:.0f}percent_lr{self.lr:g}{every}_seed{self.seed}_{self.epochs}epochs"

@@ -1,14 +1,13 @@
 """The time of a training step and of a prediction for every structure of the experiment, measured in turn in one process."""
 
-import json
 import os
 import statistics
 import time
 
 from sparsemlp import MLP, SGD, Dense, Trainer, get_num_threads
 from sparsemlp.environment import machine
-from sparsemlp.files import write_text
 
+from ..shared import runs
 from .run import found_network
 from .settings import BATCH, LR, MOMENTUM, SIZES, SPARSITIES, Setting, settings, topology
 
@@ -27,7 +26,7 @@ def structures(work, data, epochs):
             yield found, found, sparsity, found_network(found, setting, work, data)
 
 
-def measure(path, work, data, epochs):
+def measure(folder, work, data, epochs):
     """Time all structures by turns, and write medians and minima, in seconds, with the dense net's minimum over each one's.
 
     A step is the public `Trainer.train_step`: batch 100, momentum. A prediction is `predict` of 10,000 images.
@@ -66,4 +65,4 @@ def measure(path, work, data, epochs):
             }
         )
     result = {"timing": rows, "machine": machine(), "busy": busy, "repeats": REPEATS, "batch_size": BATCH, "predicted": PREDICTED}
-    write_text(path, json.dumps(result, indent=1))
+    runs.put(folder, "timing", result)
