@@ -51,7 +51,21 @@ from .schedules import (
     StepDecay,
     WarmupCosine,
 )
-from .topology import Dense, ErdosRenyi, Given, RadixNet, RandomEquivalent, RandomExpander, SmallWorld, Uniform
+from .topology import (
+    Correlated,
+    Dense,
+    ErdosRenyi,
+    Given,
+    Local,
+    RadixNet,
+    RandomEquivalent,
+    RandomExpander,
+    SmallWorld,
+    Topology,
+    Uniform,
+    Weighted,
+    label_scores,
+)
 from .training.callbacks import BestWeights, Callback, CSVLog, EarlyStopping, JSONLog, LearningRateSchedule
 from .training.history import History
 from .training.trainer import Trainer

@@ -7,7 +7,7 @@ from ..engine.memory_limit import require_for_network
 from ..initializers import for_activation
 from ..layers import ACTIVATIONS, Linear
 from ..randomness import stream
-from ..topology import Dense, ErdosRenyi, resolve
+from ..topology import Dense, ErdosRenyi, fit_to_data, resolve
 from ..weights.checks import INDEX_LIMIT
 from ..weights.dense import DenseWeights
 from ..weights.sparse import SparseWeights
@@ -25,6 +25,9 @@ class MLP(Network):
         Which connections exist, such as `ErdosRenyi(epsilon=20)`; `Dense()` multiplies by BLAS. Default: `density`, else dense.
     density : float in (0, 1], optional
         Short for `topology=ErdosRenyi(density=density)`: that of the whole net.
+    data : (X, y), optional
+        For topologies that look at what they will be trained on, such as `Correlated(fan_in=36)`; y may be None where no scores of
+        labels are asked for. Read while the net is built, not kept.
     activation : {"relu", "leaky_relu", "sigmoid", "tanh", "identity"}
         Of the hidden layers.
     output : {"softmax", "sigmoid", "identity"}
@@ -66,6 +69,7 @@ class MLP(Network):
         output="softmax",
         *,
         density=None,
+        data=None,
         input_dropout=0.0,
         slope=0.01,
         initializer=None,
@@ -86,7 +90,7 @@ class MLP(Network):
         self.initializer = initializer
         last = len(sizes) - 2
         layers = []
-        shapes = resolve(topology, sizes)
+        shapes = fit_to_data(resolve(topology, sizes), data, sizes[0])
         require_for_network(shapes, sizes, np.dtype(dtype).itemsize)
         for k, shape in enumerate(shapes):
             init = initializer or for_activation(activation if k < last else output, slope)

@@ -4,19 +4,25 @@ from collections.abc import Sequence
 
 from .. import checks
 from .base import LARGEST, Topology
+from .correlated import Correlated
 from .dense import Dense
 from .erdos_renyi import ErdosRenyi
 from .expander import RandomEquivalent, RandomExpander
+from .from_data import fit_to_data
 from .from_matrix import Given
+from .local import Local
 from .radix_net import RadixNet
 from .random_layer import RandomLayer
 from .small_world import SmallWorld
 from .uniform import Uniform
+from .weighted import Weighted, label_scores
 
 __all__ = [
+    "Correlated",
     "Dense",
     "ErdosRenyi",
     "Given",
+    "Local",
     "RadixNet",
     "RandomEquivalent",
     "RandomExpander",
@@ -24,6 +30,9 @@ __all__ = [
     "SmallWorld",
     "Topology",
     "Uniform",
+    "Weighted",
+    "fit_to_data",
+    "label_scores",
     "resolve",
 ]
 

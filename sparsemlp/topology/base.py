@@ -13,8 +13,9 @@ LARGEST = 2**31 - 1
 class Topology(ABC):
     """The connections that a layer starts from.
 
-    A topology of your own needs one method, `build`. The classes here are frozen dataclasses whose settings are checked
-    at construction.
+    A topology of your own needs one method, `build`. One that looks at the data it will be trained on says `needs_data = True` and
+    answers `fitted` with a topology that knows what it needs, often `Given` or `Weighted(fan_in, scores=...)`. The classes here are
+    frozen dataclasses whose settings are checked at construction.
 
     Attributes
     ----------
@@ -24,11 +25,46 @@ class Topology(ABC):
         True if the setting describes all layers together, so that it cannot be one entry of a list with one per layer.
     values : float[n_connections] or None
         Weights to start from, aligned with the indices of `build`; None: the initializer draws them.
+    needs_data : bool
+        True: a net is built with ``data=(X, y)``, and asks `fitted` before `build`.
+
+    Examples
+    --------
+    Units that see the inputs of the largest variance:
+
+    >>> import sparsemlp as sm
+    >>> class Lively(sm.topology.Topology):
+    ...     needs_data = True
+    ...     def fitted(self, X, y, layer):
+    ...         return sm.Weighted(fan_in=8, scores=X.var(axis=0))
+    ...     def build(self, n_in, n_out, rng):
+    ...         raise sm.TopologyError("Lively must see the data.")
+    >>> X, y, X_test, y_test = sm.datasets.load("digits")
+    >>> sm.MLP([64, 100, 10], topology=[Lively(), sm.Dense()], data=(X, y))
+    MLP(64-100-10, 1,800 connections, density 0.243)
     """
 
     is_dense = False
     whole_net = False
     values = None
+    needs_data = False
+
+    def fitted(self, X, y, layer: int) -> "Topology":
+        """Return the topology that these data make of this one; asked once, when a net is built, if `needs_data`.
+
+        Parameters
+        ----------
+        X : array or scipy sparse matrix [n_samples, n_in of the net]
+            Real numbers, not checked for NaN. Not to be changed.
+        y : array [n_samples] or [n_samples, n_out], or None
+        layer : int
+            Which layer it is for, from 0. X are the inputs of layer 0 only.
+
+        Notes
+        -----
+        Randomness belongs into `build`.
+        """
+        return self
 
     @abstractmethod
     def build(self, n_in: int, n_out: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -60,6 +96,15 @@ class Topology(ABC):
     def layers(self, sizes: list[int]) -> list["Topology"]:
         """Return one topology per layer of a net with these numbers of units; most are the same everywhere."""
         return [self] * (len(sizes) - 1)
+
+
+def require_first(who: Topology, layer: int) -> None:
+    """Raise TopologyError if a topology that looks at the net's inputs stands anywhere but in front of them."""
+    if layer:
+        raise TopologyError(
+            f"{who} looks at the net's inputs, so it can only be the first layer's topology; got it for layer {layer}. "
+            f"Give one a layer: topology=[{type(who).__name__}(...), RandomExpander(fan_in=40), Dense()]."
+        )
 
 
 def check_units(n_in: int, n_out: int) -> None:

@@ -81,6 +81,15 @@ class RandomEquivalent(Topology):
         """As the layer that it imitates."""
         return self.like.whole_net
 
+    @property
+    def needs_data(self):
+        """As the layer that it imitates."""
+        return self.like.needs_data
+
+    def fitted(self, X, y, layer):
+        """Return the random equivalent of what the data make of `like`."""
+        return RandomEquivalent(self.like.fitted(X, y, layer))
+
     def layers(self, sizes):
         """Return the random equivalent of each layer of `like`."""
         return [RandomEquivalent(layer) for layer in self.like.layers(sizes)]
