@@ -69,6 +69,9 @@ class He(Initializer):
     slope : float
         Slope of a leaky ReLU below zero; 0 for ReLU.
     distribution : "normal" or "uniform"
+    fans : "actual" or "dense"
+        "dense" counts the connections of a full layer, fan_in = n_in, however sparse the layer is: what code does that initializes a dense
+        matrix and then masks it. Connections that are added later with weights of 0 then start less far behind the others.
 
     References
     ----------
@@ -76,20 +79,22 @@ class He(Initializer):
 
     Examples
     --------
-    >>> He().std(n_in=800, n_out=100, n_connections=800)
-    0.5
+    >>> He().std(n_in=800, n_out=100, n_connections=800), He(fans="dense").std(n_in=800, n_out=100, n_connections=800)
+    (0.5, 0.05)
     """
 
     slope: float = 0.0
     distribution: str = "normal"
+    fans: str = "actual"
 
     def __post_init__(self):
         checks.real("He.slope", self.slope)
         checks.choice("He.distribution", self.distribution, ("normal", "uniform"))
+        checks.choice("He.fans", self.fans, ("actual", "dense"))
 
     def std(self, n_in, n_out, n_connections):
         """Return the standard deviation; see the class."""
-        fan_in, _ = mean_fans(n_in, n_out, n_connections)
+        fan_in, _ = mean_fans(n_in, n_out, n_in * n_out if self.fans == "dense" else n_connections)
         return sqrt(2 / ((1 + self.slope**2) * fan_in))
 
 
@@ -103,6 +108,9 @@ class Glorot(Initializer):
     Parameters
     ----------
     distribution : "normal" or "uniform"
+    fans : "actual" or "dense"
+        "dense" counts the connections of a full layer, fan_in = n_in and fan_out = n_out, however sparse the layer is.
+        `Glorot("uniform", "dense")` is Keras' default followed by a mask.
 
     References
     ----------
@@ -116,13 +124,15 @@ class Glorot(Initializer):
     """
 
     distribution: str = "normal"
+    fans: str = "actual"
 
     def __post_init__(self):
         checks.choice("Glorot.distribution", self.distribution, ("normal", "uniform"))
+        checks.choice("Glorot.fans", self.fans, ("actual", "dense"))
 
     def std(self, n_in, n_out, n_connections):
         """Return the standard deviation; see the class."""
-        return sqrt(2 / sum(mean_fans(n_in, n_out, n_connections)))
+        return sqrt(2 / sum(mean_fans(n_in, n_out, n_in * n_out if self.fans == "dense" else n_connections)))
 
 
 @dataclass(frozen=True)
@@ -179,9 +189,9 @@ def for_activation(name: str, slope: float = 0.0) -> Initializer:
     Examples
     --------
     >>> for_activation("leaky_relu", slope=0.01)
-    He(slope=0.01, distribution='normal')
+    He(slope=0.01, distribution='normal', fans='actual')
     >>> for_activation("tanh")
-    Glorot(distribution='normal')
+    Glorot(distribution='normal', fans='actual')
     """
     checks.choice("activation", name, ("relu", "leaky_relu", "sigmoid", "tanh", "identity", "softmax"))
     if name == "leaky_relu":

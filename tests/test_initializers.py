@@ -6,6 +6,7 @@ from math import sqrt
 import numpy as np
 import pytest
 
+import sparsemlp as sm
 from sparsemlp.initializers import Glorot, He, Initializer, Normal, Zeros, for_activation
 
 
@@ -18,6 +19,23 @@ def test_scale_follows_the_actual_fan_in():
     # full layers: the textbook rule
     assert He().std(784, 100, 78_400) == sqrt(2 / 784)
     assert Glorot().std(784, 100, 78_400) == sqrt(2 / 884)
+
+
+def test_dense_fans_ignore_the_mask():
+    assert He(fans="dense").std(1000, 500, 20_000) == He().std(1000, 500, 500_000) == sqrt(2 / 1000)
+    assert Glorot(fans="dense").std(1000, 500, 20_000) == sqrt(2 / 1500)
+    weights = Glorot("uniform", "dense").sample(np.random.default_rng(0), 20_000, 1000, 500, 20_000)
+    limit = sqrt(6 / 1500)  # Keras' glorot_uniform
+    assert 0.999 * limit < np.abs(weights).max() <= limit * (1 + 1e-6)
+    for rule in (He, Glorot):
+        with pytest.raises(ValueError, match="fans"):
+            rule(fans="sparse")
+
+
+def test_dense_fans_are_saved(tmp_path):
+    net = sm.MLP([20, 10, 5], density=0.2, initializer=Glorot("uniform", "dense"), seed=0)
+    sm.save(tmp_path / "net.sm", net)
+    assert sm.load(tmp_path / "net.sm").layers[0].initializer == Glorot("uniform", "dense")
 
 
 def test_fewer_connections_than_units():

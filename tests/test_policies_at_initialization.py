@@ -248,6 +248,32 @@ def test_dissipating_gradients_ranks_magnitudes_of_sums():
     assert sm.DissipatingGradients(epsilon=0).between_epochs(view, None, PROGRESS, None) == (None, None)
 
 
+def test_dissipating_by_displacement_compares_with_the_start():
+    for dense in (False, True):
+        policy = sm.DissipatingGradients(epsilon=0.1, epochs=2, by="displacement")
+        layer = full_layer(np.array([1.0, 1.0, -2.0, -2.0, 0.0, 0.5]), dense=dense)
+        view = LayerView.of(layer, 0)
+        state = policy.start(view, None)
+        policy.check_state(view, state)
+        layer.weights.data += np.array([0.05, 0.2, 0.19, 0.21, 0.0, -0.5]).reshape(layer.weights.data.shape)
+        change, state = policy.between_epochs(LayerView.of(layer, 0), state, Progress(0, 5, 10, 10), None)
+        assert change.drop.tolist() == [0, 2] and state["initial"].tolist() == [1.0, -2.0, 0.0, 0.5]  # 0 never goes
+        apply_change(layer.weights, change)
+        layer.weights.data[layer.weights.data == 1.2] = 1.05  # back within a tenth of its start
+        change, state = policy.between_epochs(LayerView.of(layer, 0), state, Progress(1, 5, 20, 10), None)
+        assert LayerView.of(layer, 0).values[change.drop if not dense else [0]].tolist() == [1.05] and state is None
+        assert policy.needs == policy.needs_at(0, state, PROGRESS) == frozenset()
+        with pytest.raises(CheckpointError, match="initial"):
+            policy.check_state(view, {"initial": np.zeros(2)})
+
+
+def test_combined_wants_gradients():
+    with pytest.raises(ValueError, match="by='gradient'"):
+        sm.Combined(gradients=sm.DissipatingGradients(by="displacement"))
+    with pytest.raises(ValueError, match=r"DissipatingGradients.by must be"):
+        sm.DissipatingGradients(by="weight")
+
+
 def test_dissipating_gradients_asks_only_for_what_it_will_use():
     policy = sm.DissipatingGradients(epochs=2)
     asked = [bool(policy.needs_at(0, None, Progress(epoch, 5, 0, 10))) for epoch in range(5)]
@@ -292,6 +318,7 @@ def test_combined_removes_what_each_removes(fitness, k):
         sm.KStarts(k=6, p=0.6),
         sm.KStarts(k=6, p=0.3, fitness="magnitude_and_accumulated_gradient", sums="absolute"),
         sm.DissipatingGradients(epsilon=1e-2, epochs=3),
+        sm.DissipatingGradients(epsilon=0.3, epochs=3, by="displacement"),
         sm.Combined(sm.KStarts(k=8, p=0.4, fitness="gradient"), sm.DissipatingGradients(epsilon=1e-2, epochs=2)),
     ],
     ids=repr,

@@ -60,6 +60,17 @@ def annealed(policy, view, progress, occasion):
     return max(1, round(policy.keep * view.n_connections)) if last else view.n_connections
 
 
+def annealed_for_good(policy, view, progress, occasion):
+    if progress.epoch == policy.first - 1:
+        BEGAN[view.shape] = view.n_connections
+    size, n, i = BEGAN[view.shape], N_EPOCHS - policy.post - policy.first + 1, progress.epoch + 2 - policy.first
+    kept = max(1, round(policy.keep * size))
+    return at_most(view, round(kept + (size - kept) * max(0, (n - i) / (2 * i * policy.mu + n))))
+
+
+BEGAN = {}  # connections that a layer began to be pruned with
+
+
 def random_pruning(policy, view, progress, occasion):
     return view.n_connections - round(policy.p * view.n_connections)
 
@@ -99,6 +110,7 @@ TABLE = {
     "ThresholdPruning, relative": (lambda: sm.ThresholdPruning(0.4, relative=True), threshold),
     "AnnealedPruning": (lambda: sm.AnnealedPruning(layer=0, keep=0.3, first=1, post=1), annealed),
     "AnnealedPruning of the smallest": (lambda: sm.AnnealedPruning(layer=0, keep=0.3, first=2, post=1, target="smallest"), annealed),
+    "AnnealedPruning for good": (lambda: sm.AnnealedPruning(layer=0, keep=0.3, first=1, post=1, permanent=True), annealed_for_good),
 }
 
 TABLE |= {

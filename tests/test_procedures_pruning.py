@@ -120,7 +120,7 @@ def test_the_adaptive_rate_is_that_of_the_algorithm(base):
 
 def test_trials_end_when_nothing_more_can_go(base):
     trainer = copy.deepcopy(base)
-    outcome = sm.AdaptivePruneRetrain(1.0, retrain_epochs=1, max_rounds=1, step=0.5).run(trainer, X, y, **OPTIONS)
+    outcome = sm.AdaptivePruneRetrain(1.0, retrain_epochs=1, trial_drop=1.0, max_rounds=1, step=0.5).run(trainer, X, y, **OPTIONS)
     assert outcome.network.n_connections == 3 and outcome.rounds[0]["rate"] > 1
 
 

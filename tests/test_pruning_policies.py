@@ -135,6 +135,32 @@ def test_annealed_pruning_in_a_run():
         run(sm.AnnealedPruning(0, first=3, post=3), 5)
 
 
+@pytest.mark.parametrize("target", ["largest", "smallest"])
+@pytest.mark.parametrize("topology", [sm.Dense(), sm.Uniform(1.0)], ids=["dense", "sparse"])
+def test_annealed_pruning_for_good(topology, target):
+    """The counts of the paper's schedule, removed at once; the layer turns sparse long before the last pruning."""
+    policy = sm.AnnealedPruning(0, keep=0.1, first=2, post=2, target=target, permanent=True)
+    trainer, history = run(policy, 8, topology)
+    n, kept = 5, 192
+    left = [round(kept + (1920 - kept) * (n - i) / (2 * i + n)) for i in range(1, n + 1)]
+    assert [c[0] for c in history["connections"]] == [1920] * 2 + left + [kept] and left[-1] == kept
+    assert history["connections"][-1][1] == 300 and trainer.policy_states[0] is None
+    storage = [s[0] for s in history["storage"]]
+    assert storage == ["sparse"] * 8 if isinstance(topology, sm.Uniform) else storage.index("sparse") == 3
+
+
+def test_annealed_pruning_for_good_takes_what_the_target_names():
+    layer = dense_layer()
+    values = np.abs(layer.weights.data.ravel())
+    for target, order in (("largest", np.argsort(-values)), ("smallest", np.argsort(values))):
+        policy = sm.AnnealedPruning(0, keep=0.2, first=1, post=1, target=target, permanent=True)
+        change, state = policy.between_epochs(LayerView.of(layer, 0), None, Progress(0, 5, 0, 5), None)
+        assert state == {"size": 300} and set(change.drop) == set(order[: change.drop.size]) and change.drop.size > 100
+        policy.check_state(LayerView.of(layer, 0), state)
+        with pytest.raises(CheckpointError, match="size: int from 1"):
+            policy.check_state(LayerView.of(layer, 0), {"size": 0})
+
+
 def test_a_checkpoint_cannot_bring_a_mask_of_another_length():
     view, policy = LayerView.of(dense_layer(), 0), sm.AnnealedPruning(0)
     policy.check_state(view, {"masked": np.zeros(300, np.uint8)})
@@ -145,7 +171,8 @@ def test_a_checkpoint_cannot_bring_a_mask_of_another_length():
 
 
 def test_resumed_in_the_middle_gives_the_same_bits(tmp_path):
-    for policy in (sm.AnnealedPruning(0, first=1, post=1), sm.IterativePruning(sm.CubicSparsity(0, 0.9), every=3), sm.FSA(0.2)):
+    for_good = sm.AnnealedPruning(0, first=1, post=1, permanent=True)
+    for policy in (sm.AnnealedPruning(0, first=1, post=1), for_good, sm.IterativePruning(sm.CubicSparsity(0, 0.9), every=3), sm.FSA(0.2)):
         whole, _ = run(policy, 5)
         for stop in (2, 3):
             net = sm.MLP([64, 30, 10], seed=1)
@@ -199,6 +226,7 @@ def test_threshold_pruning_absolute_and_relative():
         (lambda: sm.AnnealedPruning(-1), ValueError, "AnnealedPruning.layer"),
         (lambda: sm.AnnealedPruning(0, post=0), ValueError, "No policy is asked after the last epoch"),
         (lambda: sm.AnnealedPruning(0, target="all"), ValueError, "'largest', 'smallest'"),
+        (lambda: sm.AnnealedPruning(0, permanent=1), TypeError, "True or False"),
         (lambda: sm.ThresholdPruning(-1), ValueError, "ThresholdPruning.threshold"),
     ],
 )

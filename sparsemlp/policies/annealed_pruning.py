@@ -9,7 +9,7 @@ from ..schedules import Annealed
 from ..weights.change import Change
 from .base import Policy
 from .select import largest_magnitude, smallest_magnitude
-from .state_checks import Array, check_entries
+from .state_checks import Array, Number, check_entries
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,9 @@ class AnnealedPruning(Policy):
         What is masked. "smallest" is the usual magnitude pruning, with re-entry.
     reentry : float in [0, 1)
         Bound of the share that is unmasked, at the first pruning epoch; it falls to 0.
+    permanent : bool
+        Remove what step 1 masks at once and for good, without re-entry: the paper leaves it to later work. The layer turns sparse as soon
+        as few enough remain, and the epochs after that are faster.
 
     Raises
     ------
@@ -62,7 +65,7 @@ class AnnealedPruning(Policy):
     Examples
     --------
     >>> AnnealedPruning(layer=0, keep=0.1)
-    AnnealedPruning(layer=0, keep=0.1, mu=1.0, first=3, post=3, target='largest', reentry=0.5)
+    AnnealedPruning(layer=0, keep=0.1, mu=1.0, first=3, post=3, target='largest', reentry=0.5, permanent=False)
     """
 
     layer: int
@@ -72,6 +75,7 @@ class AnnealedPruning(Policy):
     post: int = 3
     target: str = "largest"
     reentry: float = 0.5
+    permanent: bool = False
 
     def __post_init__(self):
         checks.integer("AnnealedPruning.layer", self.layer, 0)
@@ -81,10 +85,12 @@ class AnnealedPruning(Policy):
         checks.integer("AnnealedPruning.post", self.post, 1, fix="No policy is asked after the last epoch.")
         checks.choice("AnnealedPruning.target", self.target, ("largest", "smallest"))
         checks.fraction("AnnealedPruning.reentry", self.reentry, open_high=True)
+        checks.instance("AnnealedPruning.permanent", self.permanent, bool, "True or False")
 
     def check_state(self, view, state):
         if state is not None:
-            check_entries(self, view, state, masked=Array(np.uint8, (view.n_connections,), 0, 1))
+            rules = {"size": Number(int, 1)} if self.permanent else {"masked": Array(np.uint8, (view.n_connections,), 0, 1)}
+            check_entries(self, view, state, **rules)
 
     def between_epochs(self, view, state, progress, rng):
         if view.index != self.layer:
@@ -101,6 +107,10 @@ class AnnealedPruning(Policy):
         values = view.values
         if not values.size:
             return None, state
+        if self.permanent:
+            size = values.size if state is None else state["size"]
+            at = self._choose(values, values.size - self._n_unmasked(size, i, n))
+            return (Change(drop=view.positions_of(at)) if at.size else None), {"size": size} if i < n else None
         masked = np.zeros(values.size, bool) if state is None else state["masked"].astype(bool)
         before = np.count_nonzero(masked)
         masked = self._mask(values, masked, i, n)
@@ -114,11 +124,16 @@ class AnnealedPruning(Policy):
 
     def _mask(self, values, masked, i, n):
         """The mask after pruning i of n: the old one, and of the unmasked as many as leave M_e of them."""
-        size = values.size
-        n_kept = max(1, round(self.keep * size))
-        n_unmasked = round(size * Annealed(n_kept / size, self.mu)(i, n))
         unmasked = np.flatnonzero(~masked)
-        choose = largest_magnitude if self.target == "largest" else smallest_magnitude
         masked = masked.copy()
-        masked[unmasked[choose(values[unmasked], max(0, unmasked.size - n_unmasked))]] = True
+        masked[unmasked[self._choose(values[unmasked], unmasked.size - self._n_unmasked(values.size, i, n))]] = True
         return masked
+
+    def _n_unmasked(self, size, i, n):
+        """M_e after pruning i of n of a layer that began with `size` connections."""
+        n_kept = max(1, round(self.keep * size))
+        return round(size * Annealed(n_kept / size, self.mu)(i, n))
+
+    def _choose(self, values, count):
+        """Where the `count` values are that the target names; none if it is below 1."""
+        return (largest_magnitude if self.target == "largest" else smallest_magnitude)(values, max(0, count))

@@ -19,8 +19,8 @@ class Combined(Policy):
 
     Raises
     ------
-    TypeError
-        Not such policies.
+    TypeError, ValueError
+        If they are not such policies, or dissipating gradients goes by displacement.
 
     Notes
     -----
@@ -42,6 +42,11 @@ class Combined(Policy):
     def __post_init__(self):
         checks.instance("Combined.starts", self.starts, KStarts, "sm.KStarts(k=10, p=0.5)")
         checks.instance("Combined.gradients", self.gradients, DissipatingGradients, "sm.DissipatingGradients()")
+        if self.gradients.by != "gradient":
+            raise ValueError(
+                f"Combined.gradients must go by='gradient'; got {self.gradients}. K-starts sets weights outside of its fittest mask to 0, "
+                "so that how far they are from their start says nothing."
+            )
         object.__setattr__(self, "needs", self.starts.needs | self.gradients.needs)
 
     def start(self, view, rng):

@@ -137,7 +137,9 @@ def train(arm, fold, data, starts, checkpoint=None):
 
 def _procedure(arm):
     settings = {"allowed_drop": SETTINGS[arm.drop], "retrain_epochs": SETTINGS["retrain_epochs"], "max_rounds": SETTINGS["max_rounds"]}
-    return AdaptivePruneRetrain(**settings) if arm.rate is None else PruneRetrain(arm.rate, **settings)
+    if arm.rate is not None:
+        return PruneRetrain(arm.rate, **settings)
+    return AdaptivePruneRetrain(**settings, trial_drop=SETTINGS[arm.drop] if arm.trial is None else arm.trial)
 
 
 def _rounded(record):

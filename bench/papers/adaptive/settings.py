@@ -32,6 +32,9 @@ class Arm:
     rate : float, optional
         Of static pruning; None: adaptive.
     drop : {"small_drop", "large_drop"}
+    trial : float, optional
+        Of adaptive pruning: how much a trial pruning may cost before retraining. None: as much as the drop, as in this experiment's first
+        edition.
     auxiliary : int
         Units of an auxiliary layer; 0: none. -1: no layer either, but the same further retraining and pruning, as a control.
     init : {"random", "lowrank"}
@@ -39,6 +42,7 @@ class Arm:
 
     rate: float | None = None
     drop: str = "small_drop"
+    trial: float | None = None
     auxiliary: int = 0
     init: str = "random"
 
