@@ -706,3 +706,18 @@ def test_standardizer_arguments():
         datasets.Standardizer(np.zeros(2), np.array([1, np.nan]))
     with pytest.raises(ValueError, match="read-only"):
         standardizer.mean[0] = 1
+
+
+def test_standardize_clips_on_request():
+    X = np.zeros((400, 3))
+    X[0, 0], X[:, 1], X[:200, 2] = 1, 5, 1
+    far, _ = datasets.standardize(X, X)
+    near, test = datasets.standardize(X, 100 * X, clip=4)
+    assert far.max() > 19 and near.max() == 4 and np.abs(test).max() == 4
+    np.testing.assert_array_equal(near[:, 1:], far[:, 1:])
+    np.testing.assert_array_equal(near, np.clip(far, -4, 4))
+    for wrong in (0, -1, np.inf):
+        with pytest.raises(ValueError, match=r"Standardizer\.clip"):
+            datasets.standardize(X, X, clip=wrong)
+    with pytest.raises(ValueError, match="no clip"):
+        datasets.Augmentation((1, 3), standardizer=datasets.Standardizer.fit(X, clip=4))

@@ -139,7 +139,7 @@ class Repeat(sm.Callback):
             layer.weights.state[:, change.grow] = 0
 
 
-@pytest.mark.parametrize("new", ["zero", "initializer"])
+@pytest.mark.parametrize("new", ["zero", "threshold", "initializer"])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=str)
 def test_evolving_net_equals_masked_dense(optimizer, new):
     X, y = data()

@@ -99,6 +99,12 @@ def test_set_starts_new_connections_as_told():
     values = evolve(wide, sm.SET(zeta=0.9, new="initializer")).values
     std = sm.He().std(60, 50, wide.weights.n_connections)
     assert abs(values.std() / std - 1) < 0.1 and values.dtype == np.float32
+    change = evolve(wide, sm.SET(zeta=0.3, new="threshold"))
+    largest = np.abs(wide.weights.data[change.drop]).max()
+    assert abs(change.values.std() / (largest / 2) - 1) < 0.15 and abs(change.values.mean()) < largest / 10
+    assert change.values.dtype == np.float32 and change.drop.tolist() == evolve(wide, sm.SET(zeta=0.3)).drop.tolist()
+    small = one_row([0, 3, 0, -4, 0, 2])
+    assert evolve(small, sm.SET(zeta=0.5, by="magnitude", new="threshold")).values.tolist() == [0, 0, 0]  # only zeros were dropped
 
 
 def test_set_follows_its_schedule():
@@ -121,7 +127,7 @@ def test_set_checks_the_rest_of_its_settings():
         sm.SET(zeta="0.3")
     with pytest.raises(ValueError, match="SET.by must be one of 'sign', 'magnitude'; got 'abs'"):
         sm.SET(by="abs")
-    with pytest.raises(ValueError, match="SET.new must be one of 'zero', 'initializer'"):
+    with pytest.raises(ValueError, match="SET.new must be one of 'zero', 'threshold', 'initializer'"):
         sm.SET(new="random")
 
 

@@ -98,6 +98,7 @@ TABLE = {
     "Static": (sm.Static, same),
     "SET": (sm.SET, same),
     "SET by magnitude": (lambda: sm.SET(zeta=0.7, by="magnitude"), same),
+    "SET, threshold": (lambda: sm.SET(zeta=0.4, new="threshold"), same),
     "SET, EXD, initializer": (lambda: sm.SET(zeta=sm.ExponentialDecay(0.5, interest=0.2), new="initializer"), same),
     "SET, LDV, magnitude, initializer": (lambda: sm.SET(zeta=sm.LinearDecrease(0.9, 0.0), by="magnitude", new="initializer"), same),
     "SET, OSV": (lambda: sm.SET(zeta=sm.Oscillating(0.6, 0.01)), same),

@@ -1,8 +1,8 @@
 """Train a sparse net and the same net dense, one after the other, and compare them.
 
 Without arguments: the embedded digits, no network needed. Both nets have the same layers, data, order of batches, loss and optimizer. The
-inputs are standardised with the mean and deviation of the data trained on; the test data is used once, after the last epoch. Ctrl-C ends
-the run and keeps every epoch that had ended. Writes into --out: sparse.sparsemlp and dense.sparsemlp (sparsemlp.load), learning-curves.png
+inputs are standardised with the mean and deviation of the data trained on, and bounded at 4 deviations; the test data is used once, after
+the last epoch. Ctrl-C ends the run and keeps every epoch that had ended. Writes into --out: sparse.sparsemlp and dense.sparsemlp (sparsemlp.load), learning-curves.png
 and results.json.
 """
 
@@ -19,6 +19,7 @@ from ..training.callbacks import Callback
 from . import policy_text
 
 ARMS = ("sparse", "dense")
+CLIP = 4.0  # deviations: border pixels, nearly always 0, would have values of hundreds
 # arguments that a resumed run may change: they say where and how long, not what
 FREE_TO_CHANGE = {"data_dir", "arms", "epochs", "threads", "out", "json", "resume", "overwrite", "quiet"}
 
@@ -235,7 +236,7 @@ def _data(args):
         n = max(round(args.validation * len(X)), 1)
         validation = X[order[:n]], y[order[:n]]
         X, y = X[order[n:]], y[order[n:]]
-    standardizer = datasets.Standardizer.fit(X)
+    standardizer = datasets.Standardizer.fit(X, clip=CLIP)
     if validation:
         validation = standardizer(validation[0]), validation[1]
     return (standardizer(X), y), validation, (standardizer(X_test), y_test), sizes

@@ -22,13 +22,14 @@ class Augmentation:
     flip : bool
         Mirror each image left to right with probability 1/2.
     standardizer : Standardizer, optional
+        Without a `clip`: of clipped pixels give X standardised, and no standardizer.
         Applied to each pixel before the map, so that X can stay uint8: four times less memory than a standardised copy. Data for
         validation and prediction are not augmented and must then be standardised by the caller: `standardizer(X_test)`.
 
     Raises
     ------
     ValueError, TypeError
-        Sides, angles or fractions out of range; a standardizer of another number of features.
+        Sides, angles or fractions out of range; a standardizer of another number of features, or one that clips.
 
     Notes
     -----
@@ -74,6 +75,11 @@ class Augmentation:
                 raise ValueError(
                     f"Augmentation.standardizer must have the {self.n_features} features of image_shape {shape}; "
                     f"it has {self.standardizer.mean.size}."
+                )
+            if self.standardizer.clip is not None:
+                raise ValueError(
+                    f"Augmentation.standardizer must have no clip; got {self.standardizer.clip}. "
+                    "Standardise X with it before fit, and give no standardizer here."
                 )
 
     @property

@@ -6,6 +6,8 @@ from typing import Self
 import numpy as np
 import scipy.sparse as sp
 
+from .. import checks
+
 CHUNK_VALUES = 1 << 20  # values converted to float64 at a time: 8 MiB, whatever the size of the data set
 
 
@@ -19,11 +21,14 @@ class Standardizer:
     scale : float64[n_features]
         What the difference is *multiplied* by: 1 / deviation, and 0 for a feature that was constant in training. Such a feature comes
         out as 0 everywhere, in later data too, whatever its value there.
+    clip : float, > 0, optional
+        Bound of what comes out, in deviations: values beyond -clip and clip become these. Pixels that are nearly always 0 have tiny
+        deviations: without a bound MNIST holds values of 245 in training and 420 in testing. Default: no bound.
 
     Raises
     ------
     ValueError
-        Arrays of different lengths, or not finite.
+        Arrays of different lengths, or not finite; clip is not positive.
 
     Examples
     --------
@@ -39,6 +44,7 @@ class Standardizer:
 
     mean: np.ndarray
     scale: np.ndarray
+    clip: float | None = None
 
     def __post_init__(self):
         for name in ("mean", "scale"):
@@ -49,14 +55,17 @@ class Standardizer:
             object.__setattr__(self, name, values)
         if self.mean.shape != self.scale.shape:
             raise ValueError(f"mean and scale must have one value per feature each; got {self.mean.size} and {self.scale.size}.")
+        if self.clip is not None:
+            checks.real("Standardizer.clip", self.clip, 0, open_low=True, fix="In deviations, such as 4.")
 
     @classmethod
-    def fit(cls, X) -> Self:
+    def fit(cls, X, clip=None) -> Self:
         """Take mean and deviation (the population's: divided by n) of each column.
 
         Parameters
         ----------
         X : array of real numbers [n_samples, n_features]
+        clip : float, > 0, optional
 
         Returns
         -------
@@ -85,7 +94,7 @@ class Standardizer:
         if not np.isfinite(deviation).all():
             column = int(np.argmin(np.isfinite(deviation)))
             raise ValueError(f"X must be finite; column {column} holds NaN, infinity or values whose squares are too large to add.")
-        return cls(mean, np.where(varies, inverse, 0))
+        return cls(mean, np.where(varies, inverse, 0), clip)
 
     def __call__(self, X) -> np.ndarray:
         """Standardise.
@@ -97,7 +106,7 @@ class Standardizer:
         Returns
         -------
         float32[n_samples, n_features], C order, new
-            Computed in float64, in pieces of 8 MiB, and rounded once. NaN and infinity become NaN or infinity.
+            Computed in float64, in pieces of 8 MiB, and rounded once. NaN stays NaN; infinity becomes NaN or infinity, or `clip`.
 
         Raises
         ------
@@ -113,12 +122,15 @@ class Standardizer:
         start = 0
         with np.errstate(all="ignore"):
             for part in _pieces(X):
-                np.multiply(part - self.mean, self.scale, out=out[start : start + len(part)])
+                rows = out[start : start + len(part)]
+                np.multiply(part - self.mean, self.scale, out=rows)
+                if self.clip is not None:
+                    np.clip(rows, -self.clip, self.clip, out=rows)
                 start += len(part)
         return out
 
 
-def standardize(X_train, X_test) -> tuple[np.ndarray, np.ndarray]:
+def standardize(X_train, X_test, clip=None) -> tuple[np.ndarray, np.ndarray]:
     """Standardise both parts of a data set with the training part's mean and deviation per feature.
 
     The setting of Chouliaras, Fragkou, Katsaros, "Feed forward neural network sparsification with dynamic pruning", PCI 2021 (their
@@ -129,6 +141,8 @@ def standardize(X_train, X_test) -> tuple[np.ndarray, np.ndarray]:
     ----------
     X_train : array of real numbers [n_samples, n_features]
     X_test : array of real numbers [n_test_samples, n_features]
+    clip : float, > 0, optional
+        Bound of what comes out, in deviations, such as 4: for images, whose border pixels are nearly always 0. Default: none, the papers'.
 
     Returns
     -------
@@ -147,7 +161,7 @@ def standardize(X_train, X_test) -> tuple[np.ndarray, np.ndarray]:
     >>> bool(abs(X.mean(axis=0)).max() < 1e-5)
     True
     """
-    standardizer = Standardizer.fit(X_train)
+    standardizer = Standardizer.fit(X_train, clip)
     return standardizer(X_train), standardizer(X_test)
 
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from .. import checks
 from ..schedules import as_schedule
 from ..weights.change import Change
@@ -22,8 +24,11 @@ class SET(Policy):
         "sign": remove the floor(zeta * n) smallest of the n positive weights and the floor(zeta * n) largest of the n negative
         ones; a weight of exactly 0 is the smallest positive one. "magnitude": the floor(zeta * connections) smallest of all by |w|.
         Ties go by position, the first is removed first.
-    new : {"zero", "initializer"}
-        What a new connection starts from: 0, as in the code released with the second paper, or a draw of the layer's initializer.
+    new : {"zero", "threshold", "initializer"}
+        What a new connection starts from. "zero": 0, as in the code released with the second paper. "threshold": a normal draw whose
+        deviation is half the largest magnitude that this change removes, so that hardly any enters above the threshold and displaces
+        what was learned. "initializer": a draw of the layer's initializer, the scale of a whole new net: weights as large as the
+        trained ones, which then are the next to go.
 
     Raises
     ------
@@ -64,7 +69,7 @@ class SET(Policy):
         else:
             checks.fraction("SET.zeta", self.zeta, open_high=True)
         checks.choice("SET.by", self.by, ("sign", "magnitude"))
-        checks.choice("SET.new", self.new, ("zero", "initializer"))
+        checks.choice("SET.new", self.new, ("zero", "threshold", "initializer"))
 
     def zeta_at(self, epoch, n_epochs):
         """The fraction replaced after this epoch, checked."""
@@ -82,5 +87,9 @@ class SET(Policy):
         if not drop.size:
             return None, state
         grow = view.draw_empty(drop.size, rng, drop)
-        values = view.sample(grow.size, rng) if self.new == "initializer" else None
+        values = None
+        if self.new == "initializer":
+            values = view.sample(grow.size, rng)
+        elif self.new == "threshold":
+            values = (rng.standard_normal(grow.size) * (np.abs(view.data[drop]).max() / 2)).astype(view.data.dtype)
         return Change(drop=drop, grow=grow, values=values), state
