@@ -120,9 +120,9 @@ def test_test_data_is_looked_at_once(tmp_path, monkeypatch):
 
 def test_only_the_rows_trained_on_decide_the_standardisation(tmp_path, monkeypatch):
     seen, real = [], sm.datasets.Standardizer.fit
-    monkeypatch.setattr(sm.datasets.Standardizer, "fit", lambda X: seen.append(len(X)) or real(X))
+    monkeypatch.setattr(sm.datasets.Standardizer, "fit", lambda X, clip: seen.append((len(X), clip)) or real(X, clip))
     main([*SMALL, "--validation", "0.2", "--arms", "sparse", "--out", str(tmp_path)])
-    assert seen == [1437 - round(0.2 * 1437)]
+    assert seen == [(1437 - round(0.2 * 1437), 4)]
 
 
 def test_remarks_say_when_times_mean_little():

@@ -2,8 +2,8 @@
 
 Without arguments: the embedded digits, no network needed. Both nets have the same layers, data, order of batches, loss and optimizer. The
 inputs are standardised with the mean and deviation of the data trained on, and bounded at 4 deviations; the test data is used once, after
-the last epoch. Ctrl-C ends the run and keeps every epoch that had ended. Writes into --out: sparse.sparsemlp and dense.sparsemlp (sparsemlp.load), learning-curves.png
-and results.json.
+the last epoch. Ctrl-C ends the run and keeps every epoch that had ended. Writes into --out: sparse.sparsemlp and dense.sparsemlp
+(sparsemlp.load), learning-curves.png and results.json.
 """
 
 import contextlib
