@@ -1,13 +1,14 @@
 """The adaptive pruning experiment: its data and folds, that arms share their start, that a sweep goes on and reports; its data's areas."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 import sparsemlp as sm
 from bench.papers.adaptive import run as experiment
 from bench.papers.adaptive import settings
-from bench.papers.adaptive.claims import verdict
-from bench.papers.adaptive.evidence import kept, paired
+from bench.papers.adaptive.evidence import chosen_trial, compared, kept, n_failed, outcomes
 
 from .experiments import sweep
 
@@ -29,7 +30,7 @@ def small(monkeypatch):
     }
     for name, value in {**smaller, "batch_size": 50, "small_drop": 0.1, "large_drop": 0.3}.items():
         monkeypatch.setitem(settings.SETTINGS, name, value)
-    monkeypatch.setitem(settings.ARMS, "auxiliary-20", settings.Arm(auxiliary=6))
+    monkeypatch.setitem(settings.ARMS, "auxiliary-20", dataclasses.replace(settings.ARMS["auxiliary-20"], auxiliary=6))
     return experiment.load_data()
 
 
@@ -87,26 +88,42 @@ def test_what_is_kept_at_a_smaller_drop():
     assert kept({**run, "base_accuracy": 0.98}) is None
 
 
-def test_verdicts():
-    assert verdict([-3, -2, -2.5], -1) == "agrees"
-    assert verdict([-3, -2, -2.5], 1) == "contradicted"
-    assert verdict([-3, 2, 0.5], 1) == "open"
-    assert verdict([5], 1) == "open: one fold"
-    groups = {"a": [{"fold": 0, "v": 3}, {"fold": 2, "v": 5}], "b": [{"fold": 2, "v": 1}, {"fold": 1, "v": 9}]}
-    assert paired(groups, "a", "b", lambda run: run["v"]) == [4]
+def ended(arm, fold, connections, accuracy=0.96, base=0.97):
+    rounds = [{"round": 1, "accuracy": accuracy, "connections": connections}]
+    run = {"arm": arm, "fold": fold, "settings": {"small_drop": 0.005, "large_drop": 0.02}, "base_accuracy": 0.96, "rounds": rounds}
+    return run | {"base": {"accuracy": base, "connections": 100}}
 
 
-def test_a_sweep_goes_on_and_reports(small, tmp_path, capsys):
+def test_a_fold_that_failed_counts_with_what_it_started_from(monkeypatch):
+    monkeypatch.setitem(settings.SETTINGS, "folds", 2)
+    before = [ended("adaptive-0.46-trial-3", 0, 40), ended("adaptive-0.46-trial-3", 1, 60)]
+    late = [ended("auxiliary-40-trial-3", 0, 30), ended("auxiliary-40-trial-3", 1, 10, base=0.5)]  # its larger net is too bad
+    groups = {"adaptive-0.46-trial-3": before, "auxiliary-40-trial-3": late, "static-0.4": [ended("static-0.4", 1, 5, accuracy=0.2)]}
+    assert {f: r["connections"] for f, r in outcomes(groups, "auxiliary-40-trial-3").items()} == {0: 30, 1: 60}
+    assert {f: r["connections"] for f, r in outcomes(groups, "static-0.4").items()} == {1: 100}
+    assert [n_failed(groups, arm) for arm in groups] == [0, 1, 1]
+    found = compared(groups, "auxiliary-40-trial-3", "adaptive-0.46-trial-3", lambda r: r["connections"])
+    assert found[0].values == (-10, 0) and compared(groups, "static-0.4", "static-0.2", lambda r: 0) == ()
+    assert chosen_trial(groups) is None
+    for trial, connections in ((1, 70), (2, 45), (5, 55)):
+        name = f"adaptive-0.46-trial-{trial}"
+        groups[name] = [ended(name, fold, connections) for fold in (0, 1)]
+    assert chosen_trial(groups) == 0.02
+
+
+def test_a_sweep_goes_on_and_reports(small, tmp_path, monkeypatch, capsys):
     sweep("adaptive", tmp_path, "--report")
     assert "nothing to report" in capsys.readouterr().out
     first = sweep("adaptive", tmp_path, "--folds", "0", "--arms", "static-0.2", "adaptive-0.46")
     assert len(first) == 2
-    both = sweep("adaptive", tmp_path, "--folds", "0", "1")
-    assert len(both) == 20 and all(both[name] == first[name] for name in first)  # wall time too: they were not run again
+    monkeypatch.setitem(settings.SETTINGS, "folds", 2)
+    assert len(sweep("adaptive", tmp_path, "--seconds", "0")) == 2
+    both = sweep("adaptive", tmp_path)  # static and adaptive arms, then the auxiliary ones of the trial drop that was chosen
+    assert len(both) == 2 * (3 + 8 + 5) + 1 and all(both[name] == first[name] for name in first)  # wall time too: they were not run again
     assert "finished before" in capsys.readouterr().out
     text = (tmp_path / "README.md").read_text(encoding="utf-8")
     titles = ("Table I:", "Table II:", "Table III:", "Table IV:", "Table V:", "Claims", "Seconds per epoch", "before pruning")
-    for wanted in (*titles, "weights_by_round.png", "| again | 2 |"):
+    for wanted in (*titles, "weights_by_round.png", "Auxiliary arms start from it".lower(), "no verdict on the paper"):
         assert wanted in text, wanted
     assert len(list(tmp_path.glob("*.png"))) == 2
     with pytest.raises(SystemExit):

@@ -90,5 +90,12 @@ def test_annealed_goes_on_and_reports(few, tmp_path):
     assert all(same[:2] + same[5:])
     assert found["small_none_seed0_8epochs"]["by_epoch"]["test_accuracy"][0] == run["by_epoch"]["test_accuracy"][0]
     text = (tmp_path / "README.md").read_text(encoding="utf-8")
-    for wanted in ("largest − none", "annealed_small.png", "A dip at epoch 5", "| small | fsa | 2 |"):
+    for wanted in (
+        "largest − none",
+        "annealed_small.png",
+        "A dip at epoch 5",
+        "| small | fsa | 2 |",
+        "Open: 2 seeds",
+        "fsa 10.0 to 10.0 %",
+    ):
         assert wanted in text

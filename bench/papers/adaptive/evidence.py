@@ -1,13 +1,17 @@
-"""Reading the runs of the adaptive pruning experiment: by arm, which network is kept, means over folds."""
+"""Reading the runs of the adaptive pruning experiment: by arm, which network is kept, what counts for a fold that failed."""
 
+import statistics
+
+from ..shared.statistics import Comparison
 from ..shared.tables import spread
-from .settings import ARMS
+from .settings import ARMS, SETTINGS, TRIALS, named
 
 
 def grouped(runs):
     """Runs by arm, in their usual order, each list by fold."""
+    order = list(ARMS)
     groups = {}
-    for run in sorted(runs, key=lambda r: (list(ARMS).index(r["arm"]), r["fold"])):
+    for run in sorted(runs, key=lambda r: (order.index(r["arm"]), r["fold"])):
         groups.setdefault(run["arm"], []).append(run)
     return groups
 
@@ -32,18 +36,57 @@ def failed(run, record):
     return record is None or ("round" not in record and not ARMS[run["arm"]].auxiliary)
 
 
+def outcomes(groups, arm, drop=None):
+    """{fold: record} of the networks that an arm leaves; where it failed, of the network that it started from, which one then keeps.
+
+    Parameters
+    ----------
+    groups : dict
+    arm : str
+    drop : {"small_drop", "large_drop"}, optional
+        Default: the arm's own.
+    """
+    found = {}
+    for run in groups.get(arm, ()):
+        record = kept(run, None if drop is None else SETTINGS[drop])
+        if failed(run, record):
+            before = ARMS[arm].before
+            record = outcomes(groups, before).get(run["fold"]) if before else run["base"]
+        if record is not None:
+            found[run["fold"]] = record
+    return found
+
+
+def n_failed(groups, arm, drop=None):
+    """How many folds of an arm failed."""
+    drop = None if drop is None else SETTINGS[drop]
+    return sum(failed(run, kept(run, drop)) for run in groups.get(arm, ()))
+
+
+def chosen_trial(groups):
+    """The trial drop that leaves the fewest weights at the small allowed drop, by validation data alone; None while folds are missing."""
+    counts = {}
+    for trial in TRIALS:
+        found = outcomes(groups, named("adaptive-0.46", trial))
+        if len(found) < SETTINGS["folds"]:
+            return None
+        counts[trial] = statistics.mean(record["connections"] for record in found.values())
+    return min(counts, key=counts.get)
+
+
+def compared(groups, arm, base, value, drops=(None, None), where="", **options):
+    """The comparison of two arms by a number of the networks that they leave, fold by fold, as a tuple; empty if no fold has both."""
+    a, b = (outcomes(groups, name, drop) for name, drop in zip((arm, base), drops, strict=True))
+    values = tuple(value(a[fold]) - value(b[fold]) for fold in sorted(a.keys() & b.keys()))
+    return (Comparison(arm, base, values, where, **options),) if values else ()
+
+
+def against(records, value, number, arm, base, where="", **options):
+    """The comparison of a number of several records with a constant, as a tuple; empty if there are no records."""
+    values = tuple(value(record) - number for record in records)
+    return (Comparison(arm, base, values, where, **options),) if values else ()
+
+
 def means(values, scale=1, digits=0):
     """ "mean ± deviation" of several values, "value" of one, "" of none."""
     return spread(values, scale, digits) if values else ""
-
-
-def by_fold(group, value):
-    """{fold: value of the run} where it is not None."""
-    found = {run["fold"]: value(run) for run in group}
-    return {fold: v for fold, v in found.items() if v is not None}
-
-
-def paired(groups, a, b, value, other=None):
-    """Differences value(run of arm a) - other(run of arm b), fold by fold; `other` is `value` by default."""
-    first, second = by_fold(groups.get(a, ()), value), by_fold(groups.get(b, ()), other or value)
-    return [first[fold] - second[fold] for fold in sorted(first.keys() & second.keys())]

@@ -2,12 +2,17 @@
 
 import statistics
 
+from .evidence import chosen_trial
+from .settings import ARMS, STATIC, named
+
+FIRST = [arm for arm, a in ARMS.items() if a.rate is None and a.trial is None]  # the first edition's, drawn in their own way
+
 
 def figures(folder, groups):
     """Draw the PNG files into the folder; their lines of the summary."""
     lines = ["## Figures", ""]
     for file, title, draw in (
-        ("weights_by_round.png", "Remaining weights by round (mean over the folds that got there)", _by_round),
+        ("weights_by_round.png", "Remaining weights by round: mean over all folds, one that has ended keeps its last", _by_round),
         ("accuracy_by_weights.png", "Test accuracy by remaining weights, each round of each fold", _by_weights),
     ):
         figure = _figure()
@@ -26,21 +31,31 @@ def _figure():
     return figure
 
 
+def _shown(groups):
+    """The arms that are drawn: static ones, and those of the trial drop that was chosen beside the first edition's."""
+    trial = chosen_trial(groups)
+    wanted = [*STATIC]
+    for t in dict.fromkeys((trial, None)):
+        wanted += [named(name, t) for name in ("adaptive-0.46", "adaptive-1.0", "auxiliary-20", "auxiliary-40", "auxiliary-60")]
+    return {arm: (groups[arm], f"C{k % 10}", "--" if arm in FIRST else "-") for k, arm in enumerate(wanted) if arm in groups}
+
+
 def _by_round(axes, groups):
-    for k, (arm, group) in enumerate(groups.items()):
-        n_rounds = max(len(run["rounds"]) for run in group)
-        by_round = [[run["rounds"][r]["connections"] for run in group if len(run["rounds"]) > r] for r in range(n_rounds)]
-        means = [statistics.mean(at) for at in ([run["base"]["connections"] for run in group], *by_round)]
-        axes.plot(range(n_rounds + 1), means, color=f"C{k % 10}", marker=".", label=arm)
+    for arm, (group, color, line) in _shown(groups).items():
+        counts = [[run["base"]["connections"], *(r["connections"] for r in run["rounds"])] for run in group]
+        longest = max(map(len, counts))
+        by_round = zip(*(c + c[-1:] * (longest - len(c)) for c in counts), strict=True)
+        axes.plot(range(longest), [statistics.mean(at) for at in by_round], color=color, linestyle=line, marker=".", label=arm)
     axes.set_xlabel("round"), axes.set_ylabel("remaining weights")
     _finish(axes)
 
 
 def _by_weights(axes, groups):
-    for k, (arm, group) in enumerate(groups.items()):
+    for arm, (group, color, _) in _shown(groups).items():
         records = [r for run in group for r in run["rounds"]]
         accuracies = [100 * r["test_accuracy"] for r in records]
-        axes.scatter([r["connections"] for r in records], accuracies, s=6, color=f"C{k % 10}", label=arm)
+        marker = "x" if arm in FIRST else "."
+        axes.scatter([r["connections"] for r in records], accuracies, s=9, color=color, marker=marker, linewidths=0.7, label=arm)
     axes.set_xlabel("remaining weights"), axes.set_ylabel("test accuracy, %")
     _finish(axes)
 

@@ -3,8 +3,9 @@
 Esfandiarpoor, Hajabdollahi, Karimi, "Simplified neural network based on auxiliary layer and adaptive pruning rate". Net, data,
 folds, rates, allowed drops and widths of the auxiliary layer are the paper's. It names no units, optimizer or epochs: tanh, Adam and 60
 epochs gave the deviation of weights that its counts imply. Departures: decisions are made by validation data, a tenth of the nine parts
-to train on; a run ends after 40 rounds, more than the paper's longest; its epochs of retraining are not given: 5 a round here, and
-60 after the insertion of a layer (after 5 the larger net was below the bound, and so was never pruned).
+to train on; how much a trial pruning may cost is not given: 1, 2, 3 and 5 points are tried; a run ends after 40 rounds, more than the
+paper's longest; its epochs of retraining are not given: 5 a round here, and 60 after the insertion of a layer (after 5 the larger net
+was below the bound, and so was never pruned).
 """
 
 import copy
@@ -28,7 +29,7 @@ from sparsemlp.procedures import Stages
 from sparsemlp.procedures.prune_rounds import fit_pruned
 from sparsemlp.randomness import stream
 
-from .settings import ARMS, BEFORE, DIGITS, SETTINGS, SPLIT_SEED
+from .settings import ARMS, DIGITS, SETTINGS, SPLIT_SEED
 
 
 def load_data():
@@ -105,7 +106,7 @@ def train(arm, fold, data, starts, checkpoint=None):
         return _procedure(arm).run(starts.get(fold, "base", base), *training, on_round=tested, **options)
 
     if chosen.auxiliary:
-        before = starts.get(fold, BEFORE, lambda: pruned(ARMS[BEFORE]))
+        before = starts.get(fold, chosen.before, lambda: pruned(ARMS[chosen.before]))
         base_accuracy = before.base["accuracy"]
         if chosen.auxiliary < 0:
             fit_pruned(Stages(_procedure(chosen)), "again", before.trainer, *training, SETTINGS["inserted_epochs"], **options)
@@ -114,7 +115,7 @@ def train(arm, fold, data, starts, checkpoint=None):
             procedure = AuxiliaryLayer(chosen.auxiliary, _procedure(chosen), SETTINGS["inserted_epochs"], chosen.init)
         outcome = procedure.run(before.trainer, *training, base_accuracy=base_accuracy, on_round=tested, **options)
     else:
-        outcome = starts.get(fold, arm, lambda: pruned(chosen)) if arm == BEFORE else pruned(chosen)
+        outcome = pruned(chosen)
         base_accuracy = outcome.base["accuracy"]
     held = [outcome.base, *(r for r in outcome.rounds if r["held"])]
     return {

@@ -24,7 +24,7 @@ def main(argv=None):
     if command.begin(args):
         data = load_data()
         wanted = [Setting(samples, arm, seed, args.epochs) for samples in args.samples for seed in args.seeds for arm in args.arms]
-        runs.sweep(args.out, [(s.name, {"setting": s, "data": data}) for s in wanted], train)
+        runs.sweep(args.out, [(s.name, {"setting": s, "data": data}) for s in wanted], train, args.seconds)
     report(args.out)
 
 

@@ -1,14 +1,14 @@
-"""What the dynamic pruning paper's claims are judged by: runs and times of each net, differences in words, one word for several."""
+"""What the claims on dynamic pruning rates are judged by: the runs of one start, times and bytes of each net."""
 
 import statistics
 
-from ..shared.statistics import ENOUGH, difference, last, longest, n_seeds
-from ..shared.tables import spread
+from ..shared.statistics import Comparison, n_seeds, settled
 from .settings import NETS
 from .times import totals
 
 BOUND = ("ldv", "osv")  # zeta depends on the length of the run
-REACHED = 0.85  # test accuracy that "converging" is timed to
+REACHED = (0.85, 0.87, 0.88)  # test accuracies that "converging" is timed to
+PAPER_EPOCHS = 500
 
 
 class Evidence:
@@ -17,88 +17,69 @@ class Evidence:
     Parameters
     ----------
     runs : list of dict
-        As `dynamic_pruning.train` returns them.
+        As `run.train` returns them; those of other starts are left out.
+    start : a name in STARTS
     times : dict
-        Net to what `dynamic_pruning_times.measure` returned.
+        Net to what `times.measure` returned.
+    memory : dict
+        Net to arm to bytes, as `memory.measure` returned it.
     """
 
-    def __init__(self, runs, times):
-        self.runs, self.times = list(runs), times
+    def __init__(self, runs, start, times, memory):
+        self.start, self.times, self.memory = start, times, memory
+        self.runs = [run for run in runs if start_of(run) == start]
         self.nets = [net for net in NETS if any(run["net"] == net for run in self.runs)]
 
-    def of(self, net):
-        return [run for run in self.runs if run["net"] == net]
+    def longest(self, net, arm):
+        """The longest run of each seed of an arm: {seed: run}."""
+        own = [run for run in self.runs if run["net"] == net and run["arm"] == arm]
+        return {run["seed"]: run for run in sorted(own, key=lambda r: r["epochs"])}
 
-    def difference(self, net, arm, base):
-        return difference(self.of(net), arm, base, BOUND)
+    def compared(self, net, arm, base, **options):
+        """Comparison of the settled accuracies, in points, of the epochs that both arms have; None if no seed has both.
 
-    def final(self, net, arm):
-        """(accuracies after the last epoch in per cent, epochs) of an arm's longest runs, or None."""
-        found = longest(self.of(net), arm).values()
-        return ([100 * last(run, run["epochs"]) for run in found], max(run["epochs"] for run in found)) if found else None
+        Runs of different lengths are compared after the last epoch of the shorter one, but LDV and OSV with runs of their length only.
+        `options` are those of `Comparison`.
+        """
+        a, b = self.longest(net, arm), self.longest(net, base)
+        seeds = sorted(a.keys() & b.keys())
+        lengths = {run["epochs"] for s in seeds for run in (a[s], b[s])}
+        if not seeds or (len(lengths) > 1 and {arm, base} & set(BOUND)):
+            return None
+        epoch = min(lengths)
+        values = tuple(100 * (value_at(a[s], epoch) - value_at(b[s], epoch)) for s in seeds)
+        return Comparison(arm, base, values, f"{self.start} start, {net}, {epoch} epochs", **options)
+
+    def pairs(self, nets, pairs, **options):
+        """All comparisons of pairs of arms in some nets that have runs."""
+        return tuple(c for net in nets for arm, base in pairs if (c := self.compared(net, arm, base, **options)))
 
     def epoch_seconds(self, net):
         """Median seconds of an epoch, change included, by arm."""
         arms = self.times.get(net, {}).get("arms", {})
         return {arm: statistics.median(totals(t)) for arm, t in arms.items()}
 
-    def first_epoch(self, net, arm, threshold=REACHED):
-        """Mean over the seeds of the first epoch (from 1) whose test accuracy is at least the threshold; None if one has none."""
-        curves = [run["by_epoch"]["test_accuracy"] for run in longest(self.of(net), arm).values()]
-        firsts = [next((e for e, a in enumerate(curve, 1) if a >= threshold), None) for curve in curves]
-        return statistics.mean(firsts) if firsts and None not in firsts else None
+    def first_epochs(self, net, arm, threshold):
+        """{seed: first epoch, from 1, whose test accuracy is at least the threshold, or None if none is} of the longest runs."""
+        curves = {seed: run["by_epoch"]["test_accuracy"] for seed, run in self.longest(net, arm).items()}
+        return {seed: next((e for e, a in enumerate(curve, 1) if a >= threshold), None) for seed, curve in curves.items()}
 
 
-def described(d):
-    """A difference in words: points after the last shared epoch, and in brackets the steadier mean of ten epochs."""
-    return f"{d.arm} − {d.base} {spread(d.last, scale=1, sign='+')} [{statistics.mean(d.settled):+.2f}]"
+def start_of(run):
+    """The start of a run; runs from before there was a choice had ours."""
+    return run.get("start", "ours")
 
 
-def overall(verdicts, wanted="above"):
-    """One word for several differences of which the paper says that all are `wanted`, then what it rests on.
-
-    Examples
-    --------
-    >>> overall(["above", "not told apart"])
-    '**Not seen**: 1 of 2 comparisons point that way, 1 of them beyond chance'
-    """
-    if not verdicts:
-        return "Open: not run"
-    other = {"above": "below", "below": "above"}[wanted]
-    leans = [v.split(": ")[-1] for v in verdicts]
-    sure_for, sure_against = verdicts.count(wanted), verdicts.count(other)
-    n = len(verdicts)
-    few = sum(": " in v for v in verdicts)
-    if sure_for == n:
-        word = "Holds"
-    elif sure_against:
-        word = "Does not hold"
-    elif leans.count(wanted) == n:
-        word = "Agrees, but not proven"
-    elif leans.count(other) == n:
-        word = "Contradicted, but not proven"
-    else:
-        word = "Not seen"
-    text = f"**{word}**: {leans.count(wanted)} of {n} comparisons point that way, {sure_for} of them beyond chance"
-    if sure_against:
-        text += f"; {sure_against} beyond chance against it"
-    if few:
-        text += f"; {few} of the {n} rest on fewer than {ENOUGH} seeds"
-    return text
+def value_at(run, epoch):
+    """The settled test accuracy of a run's first epochs."""
+    return settled(run["by_epoch"]["test_accuracy"][:epoch])
 
 
-def compared(evidence, nets, pairs, wanted="above"):
-    """(measured, verdict) of a claim that in all these nets the first of each pair is above (below) the second."""
-    found = {net: [d for pair in pairs if (d := evidence.difference(net, *pair))] for net in nets}
-    measured = [line for net in nets for line in lines_by_scale(net, found[net])]
-    return measured, overall([d.verdict() for net in nets for d in found[net]], wanted)
-
-
-def lines_by_scale(net, differences):
-    """A line for each number of epochs and seeds: "net after 40 epochs, 1 seed: …"."""
-    scales = dict.fromkeys((d.epoch, len(d.seeds)) for d in differences)
+def in_words(comparisons):
+    """Lines of a table's cell: a line for each net, number of epochs and of seeds."""
+    scales = dict.fromkeys((c.where, len(c.values)) for c in comparisons)
     lines = []
-    for epoch, n in scales:
-        words = "; ".join(described(d) for d in differences if (d.epoch, len(d.seeds)) == (epoch, n))
-        lines.append(f"{net} after {epoch} epochs, {n_seeds(n)}: {words}")
+    for where, n in scales:
+        words = "; ".join(c.text() for c in comparisons if (c.where, len(c.values)) == (where, n))
+        lines.append(f"{where.split(', ', 1)[1]}, {n_seeds(n)}: {words}")
     return lines

@@ -1,8 +1,9 @@
 """Figures 1-6 of the dynamic pruning paper, and what it lacks, as PNG files."""
 
+import itertools
 import statistics
 
-from .settings import ARMS, NETS, PAPER_ARMS
+from .settings import ARMS, NETS, PAPER_ARMS, STARTS
 from .times import totals
 
 MAIN = (*PAPER_ARMS, "small-dense")
@@ -30,7 +31,7 @@ def draw(folder, groups, times):
     ----------
     folder : pathlib.Path
     groups : dict
-        (net, arm, epochs) to list of runs.
+        (start, net, arm, epochs) to list of runs.
     times : dict
         Net to what `dynamic_pruning_times.measure` returned.
 
@@ -39,26 +40,26 @@ def draw(folder, groups, times):
     list of (file name, title)
     """
     drawn = []
-    for number, net in enumerate(NETS, 1):
-        own = {(arm, epochs): group for (n, arm, epochs), group in groups.items() if n == net}
+    for start, (number, net) in itertools.product(STARTS, enumerate(NETS, 1)):
+        own = {(arm, epochs): group for (s, n, arm, epochs), group in groups.items() if (s, n) == (start, net)}
         main = {key: group for key, group in own.items() if key[0] in MAIN}
         choices = {key: group for key, group in own.items() if key[0] in CHOICES}
         timed = times.get(net, {}).get("arms")
         wanted = []
-        if timed:
+        if timed and start == next(iter(STARTS)):
             wanted.append((f"figure{number}_training_time.png", f"Figure {number}: training time, {net}", _training_time, timed, 1))
         if main:
-            title = f"Figure {number + 3}: test accuracy by epoch, {net}"
-            wanted.append((f"figure{number + 3}_accuracy.png", title, _accuracy, main, 1))
-            title = f"Connections that change, {net}"
-            wanted.append((f"exploration_{net}.png", title, _exploration, main, 3))
+            title = f"Figure {number + 3}: test accuracy by epoch, {net}, {start} start"
+            wanted.append((f"figure{number + 3}_accuracy_{start}.png", title, _accuracy, main, 1))
+            title = f"Connections that change, {net}, {start} start"
+            wanted.append((f"exploration_{net}_{start}.png", title, _exploration, main, 3))
         if main and timed:
-            title = f"Test accuracy by time, {net}"
+            title = f"Test accuracy by time, {net}, {start} start"
             seconds = {arm: statistics.median(totals(t)) for arm, t in timed.items()}
-            wanted.append((f"accuracy_by_seconds_{net}.png", title, lambda f, own, s=seconds: _by_seconds(f, own, s), main, 1))
+            wanted.append((f"accuracy_by_seconds_{net}_{start}.png", title, lambda f, own, s=seconds: _by_seconds(f, own, s), main, 1))
         if any("-" in arm for arm, _ in choices):
-            title = f"What the choices are worth, {net}"
-            wanted.append((f"choices_{net}.png", title, _choices, choices, 1))
+            title = f"What the choices are worth, {net}, {start} start"
+            wanted.append((f"choices_{net}_{start}.png", title, _choices, choices, 1))
         for file, title, paint, data, n_axes in wanted:
             figure = _figure(n_axes)
             paint(figure, data)

@@ -2,8 +2,9 @@
 
 Chouliaras, Fragkou, Katsaros, "Feed forward neural network sparsification with dynamic pruning", PCI 2021. Epochs, epsilon, zeta and nets
 are the paper's; batch size, optimizer, dropout, standardisation and augmentation are its released code's. That code computes the
-evolved masks and never applies them; here they are applied, and the arm "discarded" repeats what it did. Departure: 5,000 of the
-60,000 training images are held out to choose an epoch by, and nothing else is trained on them.
+evolved masks and never applies them; here they are applied, and the arm "discarded" repeats what it did. The initial weights are
+those of its code, uniform over the fans of a dense matrix; a second start, He's by the connections there are, says nothing of the paper.
+Departure: 5,000 of the 60,000 training images are held out to choose an epoch by, and nothing else is trained on them.
 """
 
 import numpy as np
@@ -42,7 +43,7 @@ class _Tests(Callback):
         record["test_accuracy"] = trainer.network.evaluate(*self.data)["accuracy"]
 
 
-def train(net, arm, seed, epochs, data, checkpoint=None):
+def train(net, arm, seed, epochs, data, start="code", checkpoint=None):
     """One run.
 
     Parameters
@@ -52,6 +53,8 @@ def train(net, arm, seed, epochs, data, checkpoint=None):
     seed, epochs : int
         `epochs` sets the schedules' length too: a run of 100 epochs is not the first fifth of one of 500.
     data : what `load_data` returns
+    start : a name in STARTS
+        Where the initial weights come from.
     checkpoint : path, optional
         Where an unfinished run is kept; if there is one, it goes on, with the bits of an uninterrupted run.
 
@@ -65,7 +68,7 @@ def train(net, arm, seed, epochs, data, checkpoint=None):
     optimizer = SGD(lr=SETTINGS["lr"], momentum=SETTINGS["momentum"])
     trainer = runs.unfinished(checkpoint, custom=(Watched, Discarded))
     resumed_at = trainer and trainer.epoch
-    trainer = trainer or Trainer(build(net, arm, seed), optimizer=optimizer, policy=Watched(ARMS[arm]()))
+    trainer = trainer or Trainer(build(net, arm, seed, start), optimizer=optimizer, policy=Watched(ARMS[arm]()))
     trainer.callbacks = [_Tests(*test), Exploration(), runs.Keeper(checkpoint)]
     network = trainer.network
     options = {"batch_size": SETTINGS["batch_size"], "validation_data": held_out, "augment": augment}
@@ -90,6 +93,7 @@ def train(net, arm, seed, epochs, data, checkpoint=None):
         "experiment": "dynamic-pruning",
         "net": net,
         "arm": arm,
+        "start": start,
         "seed": seed,
         "epochs": epochs,
         "sizes": network.sizes,

@@ -8,6 +8,8 @@ from sparsemlp import (
     Dense,
     ErdosRenyi,
     ExponentialDecay,
+    Glorot,
+    He,
     LinearDecrease,
     Oscillating,
     Policy,
@@ -32,6 +34,10 @@ SETTINGS = {
     "rotation": 10,
     "shift": 0.005,
     "flip": True,
+}
+STARTS = {  # initial weights, of all layers
+    "code": Glorot("uniform", fans="dense"),  # Keras' default, of a dense matrix that is then masked: the paper's released code
+    "ours": He(),  # by the connections there are: seven times as large in these nets
 }
 SPLIT_SEED = 0  # the held-out images are the same in all runs
 DIGITS = 6  # of what a run's file keeps of each number
@@ -80,11 +86,12 @@ ARMS = {  # the paper's, the small dense control, then one changed choice each
 }
 
 
-def build(net, arm, seed):
-    """The net of an arm. All sparse arms of one net and seed start from the same connections and weights."""
+def build(net, arm, seed, start="code"):
+    """The net of an arm. All sparse arms of one net, seed and start begin with the same connections and weights."""
     widths = (SMALL if arm == "small-dense" else NETS)[net]
     topology = Dense() if arm in ("dense", "small-dense") else ErdosRenyi(epsilon=SETTINGS["epsilon"])
-    return MLP(list(widths), topology=topology, activation="relu", dropout=SETTINGS["dropout"], seed=seed)
+    options = {"activation": "relu", "dropout": SETTINGS["dropout"], "initializer": STARTS[start], "seed": seed}
+    return MLP(list(widths), topology=topology, **options)
 
 
 def n_parameters(net):
@@ -93,5 +100,5 @@ def n_parameters(net):
     return network.n_parameters, sum(layer.n_in * layer.n_out + layer.n_out for layer in network.layers)
 
 
-def run_name(net, arm, seed, epochs):
-    return f"{net}_{arm}_seed{seed}_{epochs}epochs"
+def run_name(net, arm, seed, epochs, start="code"):
+    return f"{net}_{arm}{'' if start == 'ours' else f'_{start}-start'}_seed{seed}_{epochs}epochs"

@@ -54,7 +54,7 @@ def unfinished(path, custom=()):
         return None
 
 
-def sweep(folder, runs, train):
+def sweep(folder, runs, train, seconds=None):
     """Train what has no line yet.
 
     Parameters
@@ -66,7 +66,15 @@ def sweep(folder, runs, train):
     train : callable
         ``train(**settings, checkpoint=path)`` returns the run's result, a dict for JSON with "wall_seconds" and "test_accuracy_last" or
         "outcome", a few words, which are printed. It may keep an unfinished run at `path`, which is deleted when the line is written.
+    seconds : float, optional
+        Begin no further run after so long.
+
+    Returns
+    -------
+    bool
+        Whether all runs are there.
     """
+    began = time.monotonic()
     folder = pathlib.Path(folder)
     work = folder / WORK
     work.mkdir(parents=True, exist_ok=True)
@@ -75,6 +83,9 @@ def sweep(folder, runs, train):
         if name in done:
             print(f"[{number}/{len(runs)}] {name}: finished before", flush=True)
             continue
+        if seconds is not None and time.monotonic() - began >= seconds:
+            print(f"[{number}/{len(runs)}] {name}: left for later", flush=True)
+            return False
         checkpoint = work / f"{name}.unfinished"
         result = train(**settings, checkpoint=checkpoint)
         result["ended"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
@@ -82,6 +93,7 @@ def sweep(folder, runs, train):
         checkpoint.unlink(missing_ok=True)
         outcome = result.get("outcome") or f"test accuracy {result['test_accuracy_last']:.4f}"
         print(f"[{number}/{len(runs)}] {name}: {result['wall_seconds']:.0f} s, {outcome}", flush=True)
+    return True
 
 
 def load_runs(folder):

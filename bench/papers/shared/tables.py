@@ -17,3 +17,8 @@ def spread(values, scale=100, digits=2, sign=""):
 def machines(files):
     """CPU and threads of runs' files, each combination once."""
     return "; ".join(sorted({f"{f['machine']['cpu']}, {f['machine']['threads']} thread(s)" for f in files}))
+
+
+def commits(files):
+    """The commits that runs' files name, shortened, each once."""
+    return ", ".join(sorted({str(f["machine"]["commit"])[:7] for f in files}))

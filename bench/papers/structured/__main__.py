@@ -27,7 +27,7 @@ def main(argv=None):
     if command.begin(args):
         data = load_data()
         named = [(s.name, {"setting": s, "work": work, "data": data}) for s in settings(args.parts, args.seeds, args.epochs)]
-        runs.sweep(args.out, named, train)
+        runs.sweep(args.out, named, train, args.seconds)
         if args.timing:
             measure(args.out, work, data, args.epochs)
     report(args.out)

@@ -1,181 +1,129 @@
-"""The slides' claims, each with the figures that were measured and a verdict that follows from them by a rule."""
+"""The slides' claims, each with what was measured."""
 
 import statistics
 
-from ..shared.statistics import in_points, n_seeds, side
-from .settings import EVERY, HIGHER, LR, SPARSITIES
+from ..shared.claims import Claim
+from .evidence import accuracy, compared, differences, group, pooled
+from .settings import CHANCE, EVERY, HIGHER, LR, SPARSITIES
 
-NO_LOSS = 0.005  # of accuracy: "without loss"
-
-
-def _mean(group):
-    return statistics.mean(run["test_accuracy_last"] for run in group)
+NO_LOSS = 0.5  # points: "without loss"
 
 
-def _text(group):
-    values = [100 * run["test_accuracy_last"] for run in group]
-    return f"{statistics.mean(values):.2f}" + (f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else "")
+def tables(groups):
+    """The table of the slides' claims, and the one of what they do not ask."""
+    paper = [*_no_loss(groups), _frequency(groups), _alike(groups), _lower_sparsity(groups), _constant(groups)]
+    paper += [_unreliable(groups), *_higher_rate(groups)]
+    asked = [_weights(groups), _pruned_or_random(groups)]
+    return [(("The slides", "Measured here, points", "Verdict"), paper), (("Not in the slides", "Measured here, points", "Verdict"), asked)]
 
 
-def _paired(a, b):
-    """Differences a - b of the seeds that both have; empty if none."""
-    a, b = ({r["seed"]: r["test_accuracy_last"] for r in g} for g in (a, b))
-    return [a[s] - b[s] for s in sorted(a.keys() & b.keys())]
-
-
-def claims(groups):
-    """(claim, measured, verdict) for each claim that has its runs."""
-    found = [_no_loss(groups), _frequency(groups), _alike(groups), _lower_sparsity(groups), _constant(groups)]
-    found += [_unreliable(groups), _higher_rate(groups), _weights(groups), _pruned_or_random(groups)]
-    return [claim for claim in found if claim]
-
-
-def _get(groups, part, arm, sparsity, lr=LR, every=None):
-    return groups.get((part, arm, sparsity, lr, every))
+def _percent(sparsity):
+    return f"{100 * sparsity:.0f} %"
 
 
 def _no_loss(groups):
-    dense = _get(groups, "dense", "dense", 0.0)
-    if not dense:
-        return None
-    highest, texts = {}, []
-    for name, part, arm, every in (
-        ("one-time", "one-time", "one-time", None),
-        ("one-time and retrained", "iterative", "prune-retrain", EVERY),
-        ("iterative", "iterative", "iterative", EVERY),
-    ):
-        kept = [s for s in SPARSITIES if (g := _get(groups, part, arm, s, every=every)) and _mean(g) >= _mean(dense) - NO_LOSS]
-        highest[name] = max(kept, default=0.0)
-        texts.append(f"{name} {100 * highest[name]:g} %")
-    agrees = highest["iterative"] > highest["one-time"]
-    reached = "and 95 % or more is reached" if highest["iterative"] >= 0.95 else "but 95 % is not reached"
-    verdict = f"Agrees that iterative goes further, {reached}" if agrees else "Not seen"
-    measured = f"Highest sparsity within {100 * NO_LOSS:g} points of the dense {_text(dense)}: {', '.join(texts)}"
-    return "Iterative pruning loses nothing up to more than 95 %, one-time up to 50 %", measured, verdict
+    dense = group(groups, "dense", "dense", 0.0)
+    wanted = (
+        ("Iterative pruning loses nothing at more than 95 %", "iterative", "iterative", EVERY, (0.95, 0.99)),
+        ("One-time pruning loses nothing at 50 %", "one-time", "one-time", None, (0.5,)),
+    )
+    margin = {"question": "no loss", "margin": NO_LOSS}
+    for text, part, arm, every, sparsities in wanted:
+        for s in sparsities:
+            found = compared(group(groups, part, arm, s, every=every), dense, arm, "dense", _percent(s), **margin)
+            yield Claim(f"{text}: no loss of {NO_LOSS:g} points at {_percent(s)}", None, found)
+    loses = compared(group(groups, "one-time", "one-time", 0.75), dense, "one-time", "dense", _percent(0.75))
+    yield Claim(f"… and loses at {_percent(0.75)}", None, loses, "below")
 
 
 def _frequency(groups):
-    texts, better = [], []
-    for s in SPARSITIES[-2:]:
-        often, rarely = _get(groups, "frequency", "iterative", s, every=10), _get(groups, "frequency", "iterative", s)
-        pair = often and rarely and _paired(often, rarely)
-        if pair:
-            texts.append(f"{100 * s:g} %: every 10 steps − once an epoch {in_points(pair)}")
-            better.append(pair)
-    return texts and ("Pruning more often is better", "; ".join(texts), _direction(better))
+    pairs = {
+        _percent(s): (group(groups, "frequency", "iterative", s, every=10), group(groups, "frequency", "iterative", s))
+        for s in SPARSITIES[-2:]
+    }
+    return _pooled("Pruning more often is better", pairs, "every 10 steps", "once an epoch")
 
 
-def _direction(cases):
-    """What several lists of differences say of "above 0"."""
-    found = [side(differences) for differences in cases]
-    if "open" in found:
-        return f"Open: {n_seeds(min(map(len, cases)))}"
-    counts = {word: found.count(word) for word in ("above", "below")}
-    if not counts["below"] and counts["above"] == len(cases):
-        return "Agrees"
-    if not counts["above"] and counts["below"] == len(cases):
-        return "The opposite"
-    return f"Of {len(cases)} comparisons {counts['above']} agree beyond chance, {counts['below']} say the opposite"
+def _pooled(text, pairs, arm, base, **options):
+    """A claim that is judged by the mean over several nets, seed by seed; each net is shown."""
+    found = {name: differences(*pair) for name, pair in pairs.items() if all(pair)}
+    means = ", ".join(f"{name} {statistics.mean(values.values()):+.2f}" for name, values in found.items() if values)
+    judged = pooled([pairs[name] for name in found], arm, base, text, **options)
+    return Claim(text, f"{judged[0].text()}, the mean of {len(found)} nets by seed: {means}" if judged else None, judged)
 
 
 def _alike(groups):
-    texts, pairs = [], []
+    pairs = {}
     for part in ("structures", "connections"):
-        for key, group in groups.items():
-            other = groups.get((part, "random", *key[2:]))
-            if key[:2] == (part, "radix") and other and (pair := _paired(group, other)):
-                texts.append(f"{100 * group[0]['sparsity_reached']:.0f} % {100 * statistics.mean(pair):+.2f}")
-                pairs.append(pair)
-    if not pairs:
-        return None
-    largest = max(abs(statistics.mean(pair)) for pair in pairs)
-    apart = sum(side(pair) in ("above", "below") for pair in pairs)
-    verdict = f"Differences of at most {100 * largest:.2f} points, {apart} of {len(pairs)} beyond chance"
-    verdict = f"Agrees: {verdict[0].lower()}{verdict[1:]}" if not apart and largest < 2 * NO_LOSS else verdict
-    return "Explicit and random expanders behave alike", "RadiX-Net − its random equivalent, points: " + ", ".join(texts), verdict
+        for key, own in groups.items():
+            if key[:2] == (part, "radix"):
+                name = f"{_percent(own[0]['sparsity_reached'])} {'-'.join(map(str, own[0]['sizes'][1:-1]))}"
+                pairs[name] = own, groups.get((part, "random", *key[2:]), ())
+    text = "Explicit and random expanders behave alike: within 0.2 points"
+    return _pooled(text, pairs, "RadiX-Net", "its random equivalent", question="alike")
+
+
+def _ends(text, series):
+    """A claim on a series of nets of ascending sparsity: the first against the last, all shown."""
+    series = sorted((pair for pair in series if pair[1]), key=lambda pair: pair[0])
+    means = ", ".join(f"{_percent(s)} {100 * statistics.mean(map(accuracy, runs)):.2f}" for s, runs in series)
+    if len(series) < 2:
+        return Claim(text)
+    (low, first), (high, last) = series[0], series[-1]
+    judged = compared(first, last, _percent(low), _percent(high), text)
+    return Claim(text, f"{judged[0].text()}; {means}" if judged else means, judged)
 
 
 def _lower_sparsity(groups):
-    found = [(key[2], g) for key, g in groups.items() if key[0] == "structures" and key[1] in ("random", "expander")]
-    if len(found) < 2:
-        return None
-    found.sort(key=lambda pair: pair[1][0]["sparsity_reached"])
-    means = [_mean(g) for _, g in found]
-    falls = all(b < a for a, b in zip(means, means[1:], strict=False))
-    texts = [f"{100 * g[0]['sparsity_reached']:.0f} % {_text(g)}" for _, g in found]
-    verdict = "Agrees" if falls else "Agrees at large" if means[0] > means[-1] + NO_LOSS else "Not seen"
-    return "Better at lower sparsity (same size)", "Random: " + ", ".join(texts), verdict
+    found = [(g[0]["sparsity_reached"], g) for key, g in groups.items() if key[0] == "structures" and key[1] in ("random", "expander")]
+    return _ends("Better at lower sparsity (same size, random nets)", found)
 
 
 def _constant(groups):
-    dense = _get(groups, "connections", "dense", 0.0)
-    if not dense:
-        return None
-    found = [(0.0, dense)] + [(k[2], g) for k, g in groups.items() if k[:2] == ("connections", "radix")]
-    lenet = _get(groups, "structures", "radix", 0.9)
-    found += [(0.9, lenet)] if lenet else []
-    found.sort(key=lambda pair: pair[0])
-    best = max(found, key=lambda pair: _mean(pair[1]))
-    texts = ", ".join(f"{100 * g[0]['sparsity_reached']:.0f} % {_text(g)}" for _, g in found)
-    verdict = f"Best at {100 * best[1][0]['sparsity_reached']:.0f} %" + (": the small dense net" if best[0] == 0 else "")
-    return "At a constant number of connections, better at lower sparsity", f"RadiX-Nets and a small dense net: {texts}", verdict
-
-
-def _retrained(groups):
-    return {k: g for k, g in groups.items() if k[0] == "retrain"}
+    found = [(0.0, group(groups, "connections", "dense", 0.0))]
+    found += [(g[0]["sparsity_reached"], g) for k, g in groups.items() if k[:2] == ("connections", "radix")]
+    lenet = group(groups, "structures", "radix", 0.9)
+    found += [(lenet[0]["sparsity_reached"], lenet)] if lenet else []
+    return _ends("At a constant number of connections, better at lower sparsity (RadiX-Nets and a small dense net)", found)
 
 
 def _unreliable(groups):
-    found = _retrained(groups)
+    found = [(accuracy(run), key) for key, g in groups.items() if key[0] == "retrain" for run in g]
     if not found:
-        return None
-    everything = [(r["test_accuracy_last"], k) for k, g in found.items() for r in g]
-    low, key = min(everything)
-    chance = sum(a < 0.2 for a, _ in everything)
-    far = sum(a < statistics.mean(r["test_accuracy_last"] for r in found[k]) - 0.02 for a, k in everything)
+        return Claim("Retraining on a pruned structure is unreliable", judge=lambda family: "Open: not run")
+    low, key = min(found)
+    chance = sum(a <= 2 * CHANCE for a, _ in found)
+    means = {key: statistics.mean(a for a, k in found if k == key) for _, key in found}
+    far = sum(a < means[k] - 0.02 for a, k in found)
     measured = (
-        f"{len(everything)} runs: {chance} stayed at chance, {far} ended more than 2 points below the mean of their setting; worst "
-        f"{100 * low:.2f} ({key[1]}, {100 * key[2]:g} %, lr {key[3]:g})"
+        f"{len(found)} runs: {chance} stayed at chance, {far} ended more than 2 points below the mean of their setting; worst "
+        f"{100 * low:.2f} ({key[1]}, {_percent(key[2])}, lr {key[3]:g})"
     )
-    verdict = "Agrees" if chance or far else "Not seen"
-    return "Retraining on a pruned structure is unreliable", measured, verdict
+    said = f"Seen in {chance + far} of {len(found)} runs" if chance or far else f"Not seen in {len(found)} runs"
+    return Claim("Retraining on a pruned structure is unreliable", measured, judge=lambda family: said)
 
 
 def _higher_rate(groups):
-    texts, gains = [], []
-    for s in SPARSITIES[2:]:
-        for weights in ("original", "new"):
-            for source in ("one-time", "iterative"):
-                low, high = (_get(groups, "retrain", f"{source}/{weights}", s, lr) for lr in (LR, HIGHER * LR))
-                pair = low and high and _paired(high, low)
-                if pair:
-                    gains.append((statistics.mean(pair), s, weights))
-                    texts.append(f"{source} {100 * s:g} % {weights} {100 * statistics.mean(pair):+.2f}")
-    if not gains:
-        return None
-    helped = sorted({(s, w) for gain, s, w in gains if gain > NO_LOSS})
-    where = ", ".join(f"{100 * s:g} % with {w} weights" for s, w in helped)
-    verdict = f"It helps by more than {100 * NO_LOSS:g} points at: {where}" if helped else f"It never helps by {100 * NO_LOSS:g} points"
-    return "It wants a higher learning rate", f"lr {HIGHER * LR:g} − {LR:g}, points: {', '.join(texts)}", verdict
+    for weights in ("original", "new"):
+        pairs = {
+            f"{source} {_percent(s)}": tuple(group(groups, "retrain", f"{source}/{weights}", s, lr) for lr in (HIGHER * LR, LR))
+            for s in SPARSITIES[2:]
+            for source in ("one-time", "iterative")
+        }
+        yield _pooled(f"It wants a higher learning rate, {weights} weights", pairs, f"lr {HIGHER * LR:g}", f"{LR:g}")
 
 
 def _weights(groups):
-    texts, pairs = [], []
-    for (_, arm, s, lr, every), group in _retrained(groups).items():
-        source, weights = arm.split("/")
-        other = groups.get(("retrain", f"{source}/new", s, lr, every))
-        if weights == "original" and lr == LR and other and (pair := _paired(group, other)):
-            texts.append(f"{source} {100 * s:g} % {in_points(pair)}")
-            pairs.append(pair)
-    return texts and ("(lottery ticket) Original weights train better than new ones", "; ".join(texts), _direction(pairs))
+    pairs = {
+        f"{source} {_percent(s)}": tuple(group(groups, "retrain", f"{source}/{weights}", s) for weights in ("original", "new"))
+        for source in ("one-time", "iterative")
+        for s in SPARSITIES[2:]
+    }
+    return _pooled("(lottery ticket) Original weights train better than new ones", pairs, "original", "new")
 
 
 def _pruned_or_random(groups):
-    texts, pairs = [], []
-    for s in SPARSITIES[-2:]:
-        pruned, drawn = _get(groups, "retrain", "iterative/new", s), _get(groups, "structures", "expander", s)
-        pair = pruned and drawn and _paired(pruned, drawn)
-        if pair:
-            texts.append(f"{100 * s:g} %: iterative structure, new weights − random expander {in_points(pair)}")
-            pairs.append(pair)
-    return texts and ("(not in the slides) A structure that pruning found beats a random one", "; ".join(texts), _direction(pairs))
+    pairs = {
+        _percent(s): (group(groups, "retrain", "iterative/new", s), group(groups, "structures", "expander", s)) for s in SPARSITIES[-2:]
+    }
+    return _pooled("A structure that pruning found beats a random one", pairs, "iterative structure, new weights", "random expander")

@@ -2,6 +2,7 @@
 
 import statistics
 
+from .evidence import accuracy
 from .settings import HIGHER, LR
 
 STYLES = {  # arm: (label, colour, line)
@@ -43,7 +44,7 @@ def _series(axes, groups, part, arm):
     if not found:
         return False
     label, colour, line = STYLES[arm]
-    values = [[100 * r["test_accuracy_last"] for r in g] for _, g in found]
+    values = [[100 * accuracy(r) for r in g] for _, g in found]
     error = [statistics.stdev(v) if len(v) > 1 else 0 for v in values]
     at = [100 * s for s, _ in found]
     axes.errorbar(at, [statistics.mean(v) for v in values], yerr=error, label=label, color=colour, linestyle=line, marker="o", capsize=3)
@@ -56,8 +57,8 @@ def _by_sparsity(figure, groups):
         ("sparse from the start, LeNet-300-100", [("structures", arm) for arm in ("radix", "random", "expander")]),
         ("sparse from the start, about 25,000 connections", [("connections", arm) for arm in ("radix", "random")]),
     )
-    dense = [100 * r["test_accuracy_last"] for k, g in groups.items() if k[0] == "dense" for r in g]
-    small = [100 * r["test_accuracy_last"] for k, g in groups.items() if k[:2] == ("connections", "dense") for r in g]
+    dense = [100 * accuracy(r) for k, g in groups.items() if k[0] == "dense" for r in g]
+    small = [100 * accuracy(r) for k, g in groups.items() if k[:2] == ("connections", "dense") for r in g]
     any_drawn = False
     for axes, (title, series) in zip(figure.subplots(1, 3), panels, strict=True):
         any_drawn |= any([_series(axes, groups, *s) for s in series])
@@ -82,7 +83,7 @@ def _point(axes, groups, arm):
     """The net of 90 % sparsity, which both series share."""
     for key, group in groups.items():
         if key[1] == arm:
-            mean = statistics.mean(100 * r["test_accuracy_last"] for r in group)
+            mean = statistics.mean(100 * accuracy(r) for r in group)
             axes.plot([100 * group[0]["sparsity_reached"]], [mean], marker="o", color=STYLES[arm][1], fillstyle="none")
 
 

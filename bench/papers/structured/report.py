@@ -4,11 +4,13 @@ import pathlib
 
 from sparsemlp.files import write_text
 
+from ..shared.claims import section
 from ..shared.runs import load_runs
-from ..shared.tables import machines, row, spread
-from .claims import claims
+from ..shared.tables import commits, machines, row, spread
+from .claims import tables
+from .evidence import accuracy, grouped
 from .figures import draw
-from .settings import HIGHER, LR, PARTS
+from .settings import HIGHER, LR
 
 ARM_NAMES = {
     "dense": "dense",
@@ -30,32 +32,28 @@ def report(folder):
         print(f"No runs in {folder} yet: nothing to report.")
         return
     groups = grouped(runs.values())
-    sections = [_head(runs.values(), timing), _scan(groups), _sizes(groups, timing), _connections(groups, timing)]
-    sections += [_frequency(groups), _retrain(groups), verdicts(groups), draw(folder, groups)]
+    sections = [
+        _head(runs.values(), timing),
+        ["## The claims", ""],
+        section(tables(groups)),
+        _scan(groups),
+        _sizes(groups, timing),
+        _connections(groups, timing),
+    ]
+    sections += [_frequency(groups), _retrain(groups), draw(folder, groups)]
     write_text(folder / "README.md", "\n".join(line for section in sections for line in section).rstrip() + "\n")
-
-
-def grouped(runs):
-    """Runs by (part, arm, sparsity, lr, every), each list by seed, in the order of the parts."""
-    groups = {}
-    for run in sorted(runs, key=lambda r: (PARTS.index(r["part"]), r["sparsity"], r["arm"], r["lr"], r["seed"])):
-        groups.setdefault((run["part"], run["arm"], run["sparsity"], run["lr"], run["every"]), []).append(run)
-    return groups
-
-
-def accuracy(group):
-    """Test accuracies of a group's last epochs."""
-    return [run["test_accuracy_last"] for run in group]
 
 
 def _head(runs, timing):
     seeds = sorted({r["seed"] for r in runs})
     epochs = sorted({r["epochs"] for r in runs if r["part"] != "scan"})
-    commits = sorted({str(r["machine"]["commit"])[:7] for r in runs})
     timed = "not measured yet"
     if timing:
         threads = timing["machine"]["threads"]
-        timed = f"fastest of {timing['repeats']} repeats by turns, {threads} thread(s), the dense net by BLAS in the same engine"
+        at = commits([timing])
+        timed = (
+            f"fastest of {timing['repeats']} repeats by turns, {threads} thread(s), the dense net by BLAS in the same engine, commit {at}"
+        )
         if timing.get("busy", True):
             timed += (
                 ". Other programs held the CPUs meanwhile: nets of equally many connections differ by up to a factor of 2 from that alone"
@@ -65,10 +63,11 @@ def _head(runs, timing):
         "",
         "Written by `python -m bench.papers.structured --report`; do not edit. LeNet-300-100 on MNIST, 55,000 images to train on, 10,000",
         f"to test. {len(runs)} runs of {', '.join(map(str, epochs))} epochs, seeds {', '.join(map(str, seeds))}; {machines(runs)};",
-        f"commit {', '.join(commits)}. The slides give no number of epochs or seeds; every figure here is from this small scale.",
+        f"commit {commits(runs)}. The slides give no number of epochs or seeds; every figure here is from this small scale.",
         "",
-        "Accuracies are those of the test set in per cent after the last epoch, mean ± standard deviation over the seeds. The output",
-        "layer is dense in all nets, sparsity is that of the two hidden layers, and connections count the output layer's too.",
+        "Accuracies are those of the test set in per cent, the mean of the last quarter of a run's epochs, at most ten, and of those mean",
+        "± standard deviation over the seeds; a run whose loss became infinite counts as chance. The output layer is dense in all nets,",
+        "sparsity is that of the two hidden layers, and connections count the output layer's too.",
         "Speed-up: the dense net's time over the structure's, of a training step of 100 images and of `predict` on 10,000:",
         f"{timed}. Iterative and one-time pruning at 50 % stay dense with a mask, which saves nothing: a layer turns sparse below 50 %.",
         "",
@@ -107,7 +106,7 @@ def _table(chosen, timing):
                 "-".join(map(str, first["sizes"])),
                 f"{sum(first['connections']):,}",
                 len(group),
-                spread(accuracy(group)),
+                spread([accuracy(r) for r in group]),
                 *speedups(timing, part, arm, sparsity),
             )
         )
@@ -142,7 +141,7 @@ def _frequency(groups):
     for s in sparsities:
         for (_, _, _, _, every), group in sorted((p for p in found if p[0][2] == s), key=lambda p: p[0][4] or 10**9):
             often = f"{every} steps" if every else "epoch"
-            lines.append(row(f"{100 * s:g} %", often, len(group), spread(accuracy(group))))
+            lines.append(row(f"{100 * s:g} %", often, len(group), spread([accuracy(r) for r in group])))
     return [*lines, ""]
 
 
@@ -160,14 +159,7 @@ def _retrain(groups):
             if not any(cells):
                 continue
             base = next((g for k, g in groups.items() if k[:3] == (source, source, s)), None)
-            worst = min(a for g in cells if g for a in accuracy(g))
-            texts = [spread(accuracy(g)) if g else "" for g in cells]
-            lines.append(row(source, f"{100 * s:g} %", spread(accuracy(base)) if base else "", *texts, f"{100 * worst:.2f}"))
+            worst = min(accuracy(r) for g in cells if g for r in g)
+            texts = [spread([accuracy(r) for r in g]) if g else "" for g in cells]
+            lines.append(row(source, f"{100 * s:g} %", spread([accuracy(r) for r in base]) if base else "", *texts, f"{100 * worst:.2f}"))
     return [*lines, ""]
-
-
-def verdicts(groups):
-    """Each claim of the slides with what was measured."""
-    text = "Differences are paired by seed, with Student's 95 % interval in brackets; fewer than three seeds prove nothing."
-    lines = ["## The claims", "", text, "", row("The slides", "Measured here", "Verdict"), row("---", "---", "---")]
-    return [*lines, *(row(*claim) for claim in claims(groups)), ""]
