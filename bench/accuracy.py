@@ -19,6 +19,7 @@ import numpy as np
 
 import sparsemlp as sm
 from sparsemlp.benchmark.workers import BOUNDS, OVERRIDES, environment
+from sparsemlp.commands.files import output_path
 from sparsemlp.environment import machine
 from sparsemlp.files import write_json
 from sparsemlp.models.named_nets import NETS, widths
@@ -67,7 +68,7 @@ def main():
     parser.add_argument("--search-epochs", type=int, default=20)
     parser.add_argument("--only-search", action="store_true", help="stop before the runs, which go on from the same file later")
     parser.add_argument("--threads", type=int)
-    parser.add_argument("--json", type=pathlib.Path, required=True)
+    parser.add_argument("--json", type=output_path, required=True)
     args = parser.parse_args()
     threads = args.threads or sm.get_num_threads()
     wanted = environment(threads)  # BLAS reads it when NumPy loads: as many threads for both arms, the best kernels of this CPU

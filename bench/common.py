@@ -18,6 +18,7 @@ from sparsemlp.benchmark import record  # noqa: E402
 from sparsemlp.benchmark.systems import OWN  # noqa: E402
 from sparsemlp.benchmark.turns import Job, measure  # noqa: E402
 from sparsemlp.benchmark.workers import BOUNDS, OVERRIDES  # noqa: E402
+from sparsemlp.commands.files import output_path  # noqa: E402
 
 RESULTS = HERE / "results" / "speed"
 PATIENT = "sparsemlp, GOMP_SPINCOUNT=30000"  # OpenMP's idle threads wait about ten times as long before they sleep
@@ -34,7 +35,7 @@ def options(description, name, **more):
     add("--threads", type=int, default=min(get_num_threads(), 4), help="of every system (default: %(default)s)")
     add("--repeats", type=int, default=32, help="timed runs a system, at least (default: %(default)s)")
     add("--turns", type=int, default=8)
-    add("--json", type=pathlib.Path, default=RESULTS / f"{name}.json", help="pieces are merged into this file (default: %(default)s)")
+    add("--json", type=output_path, default=RESULTS / f"{name}.json", help="pieces are merged into this file (default: %(default)s)")
     for key, value in more.items():
         add(f"--{key}", type=type(value), default=value)
     return parser.parse_args()

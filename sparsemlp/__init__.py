@@ -72,7 +72,7 @@ from .training.trainer import Trainer
 from .weights.dense import DenseWeights
 from .weights.sparse import SparseWeights
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"  # the only place of the version: pyproject.toml reads it here
 
 ESTIMATORS = ("SparseMLPClassifier", "SparseMLPRegressor")  # imported when first asked for: they need scikit-learn
 

@@ -3,8 +3,10 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from math import inf, sqrt
+from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from . import checks
 
@@ -26,7 +28,9 @@ class Initializer(ABC):
     def std(self, n_in: int, n_out: int, n_connections: int) -> float:
         """Return the standard deviation of the weights of a layer with so many units and connections."""
 
-    def sample(self, rng, n: int, n_in: int, n_out: int, n_connections: int, dtype=np.float32) -> np.ndarray:
+    def sample(
+        self, rng: np.random.Generator, n: int, n_in: int, n_out: int, n_connections: int, dtype: DTypeLike = np.float32
+    ) -> np.ndarray:
         """Draw the weights of n connections of a layer.
 
         Parameters
@@ -43,17 +47,17 @@ class Initializer(ABC):
         -------
         dtype[n]
         """
-        dtype = np.dtype(dtype)
+        kind: Any = np.dtype(dtype)  # float32 or float64, which NumPy's annotations cannot tell from other types
         std = self.std(n_in, n_out, n_connections)
         if std == 0:
-            return np.zeros(n, dtype)
+            return np.zeros(n, kind)
         if self.distribution == "normal":
-            weights = rng.standard_normal(n, dtype=dtype)
-            weights *= dtype.type(std)
+            weights = rng.standard_normal(n, dtype=kind)
+            weights *= kind.type(std)
         else:
-            weights = rng.random(n, dtype=dtype)
-            weights -= dtype.type(0.5)
-            weights *= dtype.type(2 * sqrt(3) * std)
+            weights = rng.random(n, dtype=kind)
+            weights -= kind.type(0.5)
+            weights *= kind.type(2 * sqrt(3) * std)
         return weights
 
 
@@ -87,12 +91,12 @@ class He(Initializer):
     distribution: str = "normal"
     fans: str = "actual"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         checks.real("He.slope", self.slope)
         checks.choice("He.distribution", self.distribution, ("normal", "uniform"))
         checks.choice("He.fans", self.fans, ("actual", "dense"))
 
-    def std(self, n_in, n_out, n_connections):
+    def std(self, n_in: int, n_out: int, n_connections: int) -> float:
         """Return the standard deviation; see the class."""
         fan_in, _ = mean_fans(n_in, n_out, n_in * n_out if self.fans == "dense" else n_connections)
         return sqrt(2 / ((1 + self.slope**2) * fan_in))
@@ -126,11 +130,11 @@ class Glorot(Initializer):
     distribution: str = "normal"
     fans: str = "actual"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         checks.choice("Glorot.distribution", self.distribution, ("normal", "uniform"))
         checks.choice("Glorot.fans", self.fans, ("actual", "dense"))
 
-    def std(self, n_in, n_out, n_connections):
+    def std(self, n_in: int, n_out: int, n_connections: int) -> float:
         """Return the standard deviation; see the class."""
         return sqrt(2 / sum(mean_fans(n_in, n_out, n_in * n_out if self.fans == "dense" else n_connections)))
 
@@ -154,11 +158,11 @@ class Normal(Initializer):
     scale: float
     distribution: str = "normal"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         checks.real("Normal.scale", self.scale, 0, inf)
         checks.choice("Normal.distribution", self.distribution, ("normal", "uniform"))
 
-    def std(self, n_in, n_out, n_connections):
+    def std(self, n_in: int, n_out: int, n_connections: int) -> float:
         """Return `scale`, whatever the layer."""
         return float(self.scale)
 
@@ -173,7 +177,7 @@ class Zeros(Initializer):
     array([0., 0.], dtype=float32)
     """
 
-    def std(self, n_in, n_out, n_connections):
+    def std(self, n_in: int, n_out: int, n_connections: int) -> float:
         """Return 0."""
         return 0.0
 

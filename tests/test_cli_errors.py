@@ -21,6 +21,8 @@ from sparsemlp.commands.main import main
         (["train", "--dataset", "mnits"], "did you mean mnist?"),
         (["train", "--epochs", "x"], "invalid int value: 'x'"),
         (["report"], "RUN"),
+        (["memory", "--json=--help"], "argument --json: must not begin with '-'; got '--help'"),
+        (["train", "--out=-x"], "argument --out: must not begin with '-'; got '-x'"),
     ],
 )
 def test_typing_errors_are_two_lines(arguments, said, capsys):

@@ -19,6 +19,12 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 TREES = {p: ast.parse(p.read_text(encoding="utf-8")) for p in SOURCES}
 
 
+ALLOWED_AT_THE_TOP = {
+    *(".ci", ".github", ".gitignore", "bench", "data", "docs", "sparsemlp", "tests"),
+    *("CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "LICENSE", "README.md", "pyproject.toml"),
+}
+
+
 def name(path):
     return str(path.relative_to(ROOT))
 
@@ -146,3 +152,22 @@ def test_importing_is_fast_and_compiles_nothing(tmp_path):
         assert loaded.strip() == "[]"
         times.append(float(seconds))
     assert min(times) < 1.0
+
+
+def test_the_top_folder_holds_what_is_listed():
+    """Of tracked files: a checkout may have caches and environments too. An output path that went wrong once left a file `--help` there."""
+    try:
+        done = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("no git checkout")
+    assert {line.split("/")[0] for line in done.stdout.splitlines()} == ALLOWED_AT_THE_TOP
+
+
+def test_there_is_one_version():
+    import tomllib
+
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert "version" in settings["project"]["dynamic"] and "version" not in settings["project"]
+    assert f"version: {sparsemlp.__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"## [{sparsemlp.__version__}] - " in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert (PACKAGE / "py.typed").exists() and "py.typed" in settings["tool"]["setuptools"]["package-data"]["sparsemlp"]

@@ -15,6 +15,9 @@ import numpy as np
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, ROOT)  # this checkout, whatever is installed
+
+from sparsemlp.commands.files import output_path  # noqa: E402
+
 warnings.filterwarnings("ignore", "Some units do nothing")  # small random nets have such units
 
 
@@ -22,7 +25,7 @@ def options(description, **more):
     """Parsed command line; `more`: name -> default of further options."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--quick", action="store_true", help="a short version, as the tests run it")
-    parser.add_argument("--json", metavar="FILE", help="write the result here")
+    parser.add_argument("--json", type=output_path, metavar="FILE", help="write the result here")
     parser.add_argument("--seed", type=int, default=0)
     for name, default in more.items():
         parser.add_argument(f"--{name}", type=type(default), default=default)

@@ -1,7 +1,10 @@
 """One result from pieces of a script's work: numbers add up, extremes stay. python bench/reliability/merge.py RESULT.json PIECE.json ..."""
 
+import argparse
 import json
-import sys
+import pathlib
+
+from common import output_path
 
 EXTREMES = {"worst_relative_error", "largest_relu_side", "rss_growth_bytes", "peak_growth_bytes"}
 COMMON = {
@@ -54,13 +57,12 @@ def combine(name, values):
 
 
 def main():
-    result, *paths = sys.argv[1:]
-    pieces = []
-    for path in paths:
-        with open(path, encoding="utf-8") as file:
-            pieces.append(json.load(file))
-    with open(result, "w", encoding="utf-8") as file:
-        json.dump(merged(pieces), file, indent=1)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("result", type=output_path, help="JSON file to write")
+    parser.add_argument("pieces", nargs="+", type=pathlib.Path, metavar="piece", help="JSON file of a part of the runs")
+    args = parser.parse_args()
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in args.pieces]
+    args.result.write_text(json.dumps(merged(found), indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from .statistics import summary
 try:
     import resource
 except ImportError:  # Windows does not tell
-    resource = None
+    resource = None  # type: ignore[assignment]
 
 FLOOR = 0.02  # seconds that the timed steps of a turn last at least
 MOST = 400  # timed steps of a turn at most

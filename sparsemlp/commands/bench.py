@@ -5,10 +5,10 @@ anything: times move with what else the machine does. --densities sweeps one squ
 bench/dense_vs_sparse.py in the repository compares with PyTorch, MKL and scikit-learn.
 """
 
-import pathlib
 import sys
 
 from .. import checks
+from .files import output_path
 
 
 def add_arguments(parser):
@@ -27,8 +27,8 @@ def add_arguments(parser):
     add("--turns", type=int, default=8, help="that the steps are spread over (default: %(default)s)")
     add("--one-process", action="store_true", help="no worker processes; BLAS keeps the threads it has")
     add("--seed", type=int, default=0, help="of topology, weights and data")
-    add("--json", type=pathlib.Path, metavar="FILE", help="write the rows to this file")
-    add("--figure", type=pathlib.Path, metavar="FILE", help="draw them to this PNG")
+    add("--json", type=output_path, metavar="FILE", help="write the rows to this file")
+    add("--figure", type=output_path, metavar="FILE", help="draw them to this PNG")
 
 
 def run(args):

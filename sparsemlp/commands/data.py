@@ -1,8 +1,7 @@
 """Say where each data set was found, or which files to put where; --download fetches what is missing."""
 
-import pathlib
-
 from .. import checks
+from .files import output_path
 
 
 def add_arguments(parser):
@@ -12,7 +11,7 @@ def add_arguments(parser):
     parser.add_argument("name", nargs="*", metavar="NAME", help=f"of {', '.join(names())} (default: all)")
     parser.add_argument("--data-dir", metavar="DIR", help="folder that is searched first")
     parser.add_argument("--download", action="store_true", help="download what is missing into the user's cache")
-    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write the findings to this file")
+    parser.add_argument("--json", type=output_path, metavar="FILE", help="write the findings to this file")
     parser.add_argument("--seed", type=int, default=0, help="accepted by every command; nothing is drawn here")
 
 

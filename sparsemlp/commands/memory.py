@@ -4,11 +4,10 @@ One training step is taken on random numbers, so that optimizer state and buffer
 The last line of each net is what the same net needs when it only predicts (sparsemlp.for_prediction).
 """
 
-import pathlib
-
 from .. import checks
 from ..files import write_json
 from ..models.named_nets import widths
+from .files import output_path
 
 
 def add_arguments(parser):
@@ -21,7 +20,7 @@ def add_arguments(parser):
     add("--batch-size", type=int, default=100, metavar="N", help="samples of the step (default: %(default)s)")
     add("--dense", action="store_true", help="build the dense net too")
     add("--seed", type=int, default=0, metavar="N", help="of everything that is drawn (default: %(default)s)")
-    add("--json", type=pathlib.Path, metavar="FILE", help="write the numbers to this file")
+    add("--json", type=output_path, metavar="FILE", help="write the numbers to this file")
 
 
 def run(args):

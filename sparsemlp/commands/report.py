@@ -6,14 +6,16 @@ It tells of accuracy, density, bytes, energy and connectivity, and shows learnin
 
 import pathlib
 
+from .files import output_path
+
 
 def add_arguments(parser):
     """The command's arguments."""
     add = parser.add_argument
     add("run", nargs="+", type=pathlib.Path, metavar="RUN", help="folder of a run, or a saved model")
-    add("--out", type=pathlib.Path, metavar="FILE", help="where to write the report (default: report.html in the folder of the first RUN)")
+    add("--out", type=output_path, metavar="FILE", help="where to write the report (default: report.html in the folder of the first RUN)")
     add("--title", help="its headline (default: the name of the first RUN)")
-    add("--json", type=pathlib.Path, metavar="FILE", help="write the numbers of the summary to this file")
+    add("--json", type=output_path, metavar="FILE", help="write the numbers of the summary to this file")
     add("--seed", type=int, default=0, help="accepted by every command; nothing is drawn here")
 
 

@@ -17,6 +17,7 @@ from .. import checks
 from ..models.named_nets import NETS, widths
 from ..training.callbacks import Callback
 from . import policy_text
+from .files import output_path
 
 ARMS = ("sparse", "dense")
 CLIP = 4.0  # deviations: border pixels, nearly always 0, would have values of hundreds
@@ -69,8 +70,8 @@ def add_arguments(parser):
     add(group, "--threads", "of sparse kernels and of BLAS (default: every usable CPU)", type=int, metavar="N")
     add(group, "--seed", "of everything that is drawn", type=int, default=0)
     group = parser.add_argument_group("files")
-    add(group, "--out", "folder; a finished run in it is replaced (default: sparsemlp-runs/DATASET-NET-POLICY-sSEED)", type=pathlib.Path)
-    add(group, "--json", "write the results to this file too", type=pathlib.Path, metavar="FILE")
+    add(group, "--out", "folder; a finished run in it is replaced (default: sparsemlp-runs/DATASET-NET-POLICY-sSEED)", type=output_path)
+    add(group, "--json", "write the results to this file too", type=output_path, metavar="FILE")
     add(group, "--resume", "go on from the last whole epoch in --out, to the same bits as an uninterrupted run", action="store_true")
     add(group, "--overwrite", "replace an unfinished run in --out", action="store_true")
     add(group, "--quiet", "no progress on standard error", action="store_true")

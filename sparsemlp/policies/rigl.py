@@ -8,7 +8,7 @@ from .. import checks
 from ..weights.change import Change
 from .base import Policy
 
-NOTHING = frozenset()
+NOTHING: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from ..weights.change import Change
 from .base import Policy
 from .select import smallest_magnitude
 
-NOTHING = frozenset()
+NOTHING: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def distinct(n: int, k: int, rng: np.random.Generator) -> np.ndarray:
         marked, n_marks, few = np.zeros(n, dtype=bool), 0, min(k, n - k)
         while n_marks < few:
             marked[rng.integers(n, size=few - n_marks, dtype=np.int64)] = True
-            n_marks = np.count_nonzero(marked)
+            n_marks = int(np.count_nonzero(marked))
         return np.flatnonzero(marked if few == k else ~marked).astype(np.int64, copy=False)
     chosen = np.empty(0, dtype=np.int64)
     while chosen.size < k:
