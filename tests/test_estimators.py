@@ -49,7 +49,7 @@ def test_weights_are_repetitions(kind, blobs):
     """With one batch an epoch and a topology that stays, an integer weight is that many copies, and 0 is none."""
     X, y = blobs[0][:20], blobs[1][:20]
     w = np.random.default_rng(1).integers(0, 5, 20)
-    settings = {**FAST, "policy": "static", "batch_size": 100}
+    settings = {**FAST, "recipe": None, "policy": "static", "batch_size": 100}  # a recipe looks at rows, not at their weights
     weighted, repeated = kind(**settings).fit(X, y, w), kind(**settings).fit(X.repeat(w, axis=0), y.repeat(w))
     method = "predict_proba" if kind is sm.SparseMLPClassifier else "predict"
     np.testing.assert_allclose(getattr(weighted, method)(X), getattr(repeated, method)(X), atol=1e-4)
@@ -173,7 +173,7 @@ def test_integers_are_not_copied_to_floats(blobs):
     ("setting", "message"),
     [
         ({"density": 0}, "density must be"),
-        ({"policy": "none"}, "policy must be one of 'set', 'static'"),
+        ({"policy": "none"}, "policy must be one of 'auto', 'set', 'static'"),
         ({"policy": 3}, "policy must be like"),
         ({"optimizer": "lbfgs"}, "optimizer must be one of 'adam'"),
         ({"batch_size": "all"}, "batch_size must be one of 'auto'"),
@@ -181,6 +181,12 @@ def test_integers_are_not_copied_to_floats(blobs):
         ({"validation_fraction": 1.0}, "validation_fraction must be"),
         ({"learning_rate": -1.0}, "lr"),
         ({"hidden_layer_sizes": (10, 0)}, "sizes"),
+        ({"recipe": "sound"}, "recipe must be one of 'auto', 'images'"),
+        ({"recipe": "images"}, "must come with image_shape"),
+        ({"recipe": "text", "image_shape": (1, 5)}, "image_shape is read by"),
+        ({"image_shape": (2, 5)}, "has 10 values; the layer has 5"),
+        ({"learning_rate": "fast"}, "learning_rate must be one of 'auto'"),
+        ({"weight_decay": "some"}, "weight_decay must be one of 'auto'"),
     ],
 )
 def test_wrong_settings(setting, message, blobs):
@@ -202,3 +208,72 @@ def test_importing_sparsemlp_leaves_scikit_learn_alone_and_says_how_to_install_i
     assert "pip install 'sparsemlp[sklearn]'" in done.stdout and "there is none" in done.stdout
     with pytest.raises(AttributeError, match="no attribute 'SparseMLPTransformer'"):
         _ = sm.SparseMLPTransformer
+
+
+# ---- recipes
+
+
+def recipe_of(X, y=None, **settings):
+    y = np.arange(X.shape[0]) % 2 if y is None else y
+    return sm.SparseMLPClassifier((20, 20), density=0.3, max_iter=1, random_state=0, **settings).fit(X, y)
+
+
+def test_auto_decides_from_what_x_holds():
+    rng = np.random.default_rng(0)
+    counts = rng.poisson(0.05, (50, 40)).astype(float)
+    for X in (counts, sp.csr_array(counts), counts.astype(int)):
+        assert recipe_of(X).recipe_ == "text"
+    assert recipe_of(-counts).recipe_ == recipe_of(counts + 1).recipe_ == recipe_of(rng.standard_normal((50, 40))).recipe_ == "tabular"
+    assert recipe_of(counts, image_shape=(5, 8)).recipe_ == "images"
+    assert recipe_of(counts, recipe="tabular").recipe_ == "tabular"
+    for none in ({"recipe": None}, {"density": 1}, {"topology": [sm.Correlated(3), sm.Dense(), sm.Dense()]}):
+        clf = sm.SparseMLPClassifier((20, 20), max_iter=1).set_params(**none).fit(counts, np.arange(50) % 2)
+        assert clf.recipe_ is None
+
+
+def test_a_recipe_keeps_to_the_density():
+    X = np.random.default_rng(0).standard_normal((60, 64))
+    plain = recipe_of(X, recipe=None).network_.n_connections
+    for settings in ({"recipe": "tabular"}, {"recipe": "text"}, {"image_shape": (8, 8)}):
+        assert abs(recipe_of(X, **settings).network_.n_connections - plain) <= 0.5 * 42
+
+
+def test_recipes_move_connections_of_text_only():
+    X = np.random.default_rng(0).poisson(0.05, (80, 60)).astype(float)
+    for settings, moves in (({}, True), ({"recipe": "tabular"}, False), ({"image_shape": (6, 10)}, False), ({"recipe": None}, True)):
+        clf = sm.SparseMLPClassifier((30,), density=0.3, max_iter=4, random_state=0, **settings).fit(X, np.arange(80) % 2)
+        assert (sum(map(sum, clf.history_["grown"])) > 0) == moves
+        assert clf.set_params(policy="static").fit(X, np.arange(80) % 2).history_["grown"][-1][0] == 0
+
+
+def test_default_rates_rise_and_fall_and_partial_fit_keeps_one(blobs):
+    clf = sm.SparseMLPClassifier((20,), density=0.5, max_iter=5).fit(*blobs)
+    rates = clf.history_["lr"]
+    assert rates[1] == max(rates) > rates[-1] > 0
+    assert clf._trainer.optimizer.weight_decay == 0
+    stream = sm.SparseMLPClassifier((20,), density=0.5).partial_fit(*blobs, classes=[0, 1, 2])
+    assert stream.recipe_ is None and stream.partial_fit(*blobs)._trainer.lr == 0.002
+    large = np.random.default_rng(0).standard_normal((10_000, 3)).astype(np.float32)
+    clf = sm.SparseMLPClassifier((5,), density=0.5, max_iter=1).fit(large, large[:, 0] > 0)
+    assert clf._trainer.optimizer.weight_decay == 5e-4
+
+
+def test_early_stopping_hides_its_rows_from_the_topology(blobs, monkeypatch):
+    seen = []
+    real = sm.topology.Correlated.fitted
+    monkeypatch.setattr(sm.topology.Correlated, "fitted", lambda self, X, y, layer: seen.append(len(X)) or real(self, X, y, layer))
+    X = np.column_stack([blobs[0]] * 4)
+    sm.SparseMLPClassifier((20,), density=0.2, max_iter=2, early_stopping=True, validation_fraction=0.25).fit(X, blobs[1])
+    assert seen == [150]
+
+
+def test_dropout_on_few_inputs_is_a_warning(blobs):
+    with pytest.warns(UserWarning, match="dropout hurts units of few inputs: those of layer 1 have"):
+        recipe_of(*blobs, dropout=0.3)
+
+
+def test_regression_takes_recipes_too():
+    X = np.random.default_rng(0).standard_normal((300, 64))
+    for settings, name in (({}, "tabular"), ({"recipe": "text"}, "text"), ({"image_shape": (8, 8)}, "images")):
+        reg = sm.SparseMLPRegressor((40, 40), density=0.3, max_iter=30, learning_rate=0.01, random_state=0, **settings)
+        assert reg.fit(X, X[:, 0] + X[:, 1]).recipe_ == name and reg.score(X, X[:, 0] + X[:, 1]) > 0.5

@@ -1,6 +1,7 @@
 """What the two estimators share: settings, one network, one trainer, and what scikit-learn wants to know of them."""
 
 import numbers
+import warnings
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -9,14 +10,18 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from .. import checks, optimizers
+from ..errors import ConnectivityWarning
 from ..models.mlp import MLP
 from ..policies import SET, Policy, Static
+from ..schedules import WarmupCosine
 from ..topology import Dense
 from ..training.callbacks import BestWeights, EarlyStopping
 from ..training.trainer import Trainer
+from . import recipes
 
 OPTIMIZERS = {"adam": optimizers.Adam, "adamw": optimizers.AdamW, "sgd": optimizers.SGD, "rmsprop": optimizers.RMSprop}
 POLICIES = {"set": SET, "static": Static}
+RATES = {"adam": 0.002, "adamw": 0.002, "sgd": 0.05, "rmsprop": 0.001}  # of learning_rate="auto"
 LARGE = 10_000  # samples from which batch_size="auto" takes the larger batch
 
 
@@ -28,12 +33,15 @@ class SparseMLP(BaseEstimator):
         hidden_layer_sizes=(300, 300),
         density=0.1,
         *,
+        recipe="auto",
+        image_shape=None,
         topology=None,
         activation="relu",
         dropout=0.0,
-        policy="set",
+        policy="auto",
         optimizer="adam",
-        learning_rate=0.001,
+        learning_rate="auto",
+        weight_decay="auto",
         batch_size="auto",
         max_iter=100,
         shuffle=True,
@@ -46,6 +54,7 @@ class SparseMLP(BaseEstimator):
         verbose=False,
     ):
         self.hidden_layer_sizes, self.density, self.topology = hidden_layer_sizes, density, topology
+        self.recipe, self.image_shape, self.weight_decay = recipe, image_shape, weight_decay
         self.activation, self.dropout, self.policy = activation, dropout, policy
         self.optimizer, self.learning_rate, self.batch_size = optimizer, learning_rate, batch_size
         self.max_iter, self.shuffle = max_iter, shuffle
@@ -59,41 +68,63 @@ class SparseMLP(BaseEstimator):
         return tags
 
     # ---- settings to objects ----
-    def _network(self, n_out, output):
+    def _seed(self):
+        seed = self.random_state
+        return int(seed) if isinstance(seed, numbers.Integral) else int(check_random_state(seed).randint(2**31 - 1))
+
+    def _network(self, X, y, output, n_out, seed, *, whole):
+        """A new net for these data, `y` as topologies want it; parts of the data (not `whole`) do not decide the recipe "auto"."""
         checks.integer("max_iter", self.max_iter, 1)
         checks.integer("n_iter_no_change", self.n_iter_no_change, 1)
         checks.real("validation_fraction", self.validation_fraction, 0, 1, open_low=True, open_high=True)
         hidden = self.hidden_layer_sizes
         hidden = [hidden] if isinstance(hidden, numbers.Integral) else list(hidden)
-        topology, density = self.topology, self.density
-        if topology is None and density == 1:
-            topology = Dense()
-        seed = self.random_state
-        if not isinstance(seed, numbers.Integral):
-            seed = int(check_random_state(seed).randint(2**31 - 1))
+        hidden = [checks.integer(f"hidden_layer_sizes[{k}]", n, 1) for k, n in enumerate(hidden)]
+        sizes, topology, data = [self.n_features_in_, *hidden, n_out], self.topology, None
+        known = whole or self.recipe != "auto" or self.image_shape is not None
+        self.recipe_ = recipes.choose(self.recipe if known else None, X, self.image_shape)
+        if topology is not None or self.density == 1:
+            self.recipe_, topology = None, Dense() if topology is None else topology
+        elif self.recipe_ is not None:
+            topology = recipes.topologies(self.recipe_, sizes, self.density, self.image_shape)
+        if topology is not None and any(getattr(t, "needs_data", False) for t in (topology if isinstance(topology, list) else [topology])):
+            data = X, y
         return MLP(
-            [self.n_features_in_, *hidden, n_out],
+            sizes,
             topology,
             self.activation,
             self.dropout,
             output,
-            density=density if topology is None else None,
+            density=self.density if topology is None else None,
+            data=data,
             seed=seed,
         )
 
-    def _optimizer(self):
-        if isinstance(self.optimizer, str):
-            return OPTIMIZERS[checks.choice("optimizer", self.optimizer, OPTIMIZERS)](lr=self.learning_rate)
-        return self.optimizer
+    def _optimizer(self, n_rows, whole=True):
+        """The optimizer for a fit on so many rows, or, if not `whole`, for parts of a run whose length nobody knows."""
+        if not isinstance(self.optimizer, str):
+            return self.optimizer
+        kind = OPTIMIZERS[checks.choice("optimizer", self.optimizer, OPTIMIZERS)]
+        rate, decay = self.learning_rate, self.weight_decay
+        if isinstance(rate, str):
+            checks.choice("learning_rate", rate, ("auto",))
+            rate = WarmupCosine(RATES[self.optimizer]) if whole else RATES[self.optimizer]
+        if isinstance(decay, str):
+            checks.choice("weight_decay", decay, ("auto",))
+            decay = recipes.decay(n_rows) if whole else 0.0
+        momentum = {"momentum": 0.9, "nesterov": True} if kind is optimizers.SGD else {}
+        return kind(lr=rate, weight_decay=decay, **momentum)
 
     def _policy(self):
         if isinstance(self.policy, str):
-            return POLICIES[checks.choice("policy", self.policy, POLICIES)]()
-        return checks.instance("policy", self.policy, Policy, "'set', 'static' or sm.SET(zeta=0.3)")
+            if self.policy == "auto":
+                return recipes.policy(getattr(self, "recipe_", None))
+            return POLICIES[checks.choice("policy", self.policy, ("auto", *POLICIES))]()
+        return checks.instance("policy", self.policy, Policy, "'auto', 'set', 'static' or sm.SET(zeta=0.3)")
 
-    def _new_trainer(self, network, policy):
+    def _new_trainer(self, network, policy, optimizer):
         """A trainer with the settings of now; with what an earlier one of this network counted."""
-        trainer = Trainer(network, self._optimizer(), policy=policy)
+        trainer = Trainer(network, optimizer, policy=policy)
         before = getattr(self, "_trainer", None)
         if before is not None and before.network is network:
             trainer.n_fits = before.n_fits + 1
@@ -105,30 +136,37 @@ class SparseMLP(BaseEstimator):
     def _goes_on(self):
         return self.warm_start and hasattr(self, "network_")
 
-    def _train(self, network, X, y, sample_weight):
+    def _split(self, X, y, sample_weight, seed, stratify):
+        """((X, y, sample_weight) to train on, (X, y) to stop by or None)."""
         checks.choice("early_stopping", self.early_stopping, (True, False))
-        trainer, validation = self._new_trainer(network, self._policy()), None
-        if self.early_stopping:
+        if not self.early_stopping:
+            return (X, y, sample_weight), None
+        checks.real("validation_fraction", self.validation_fraction, 0, 1, open_low=True, open_high=True)
+        parts = train_test_split(
+            X,
+            y,
+            *([] if sample_weight is None else [sample_weight]),
+            test_size=self.validation_fraction,
+            random_state=seed % 2**32,
+            stratify=y if stratify else None,
+        )
+        return (parts[0], parts[2], None if sample_weight is None else parts[4]), (parts[1], parts[3])
+
+    def _train(self, network, training, validation):
+        X, y, sample_weight = training
+        trainer = self._new_trainer(network, self._policy(), self._optimizer(X.shape[0]))
+        recipes.warn_of_dropout(network)
+        if validation is not None:
             monitor = "val_loss" if network.output != "softmax" else "val_accuracy"
             trainer.callbacks = [BestWeights(monitor), EarlyStopping(monitor, self.n_iter_no_change, self.tol)]
-            parts = train_test_split(
-                X,
-                y,
-                *([] if sample_weight is None else [sample_weight]),
-                test_size=self.validation_fraction,
-                random_state=int(network.seed % 2**32),
-                stratify=y if network.output == "softmax" else None,
-            )
-            X, validation, y = parts[0], (parts[1], parts[3]), parts[2]
-            sample_weight = None if sample_weight is None else parts[4]
         self._run(trainer, X, y, sample_weight, epochs=self.max_iter, validation_data=validation, progress=bool(self.verbose))
         return self
 
     def _train_on(self, network, X, y, sample_weight):
         """One pass over the samples of a `partial_fit`, by a trainer that leaves the topology as it is."""
-        trainer = getattr(self, "_trainer", None)
-        if trainer is None or trainer.network is not network or not self._incremental or trainer.optimizer != self._optimizer():
-            trainer = self._new_trainer(network, Static())
+        trainer, optimizer = getattr(self, "_trainer", None), self._optimizer(X.shape[0], whole=False)
+        if trainer is None or trainer.network is not network or not self._incremental or trainer.optimizer != optimizer:
+            trainer = self._new_trainer(network, Static(), optimizer)
         self._run(trainer, X, y, sample_weight, epochs=trainer.epoch + 1, resume=True)
         self._incremental = True
         return self
@@ -139,7 +177,10 @@ class SparseMLP(BaseEstimator):
             checks.choice("batch_size", size, ("auto",))
             size = 32 if X.shape[0] < LARGE else 128
         try:
-            trainer.fit(X, y, batch_size=size, sample_weight=sample_weight, shuffle=self.shuffle, **how)
+            with warnings.catch_warnings():
+                if self.recipe_ is not None and trainer.network.check_connectivity().only_inputs_unused:
+                    warnings.simplefilter("ignore", ConnectivityWarning)  # the recipe left them out on purpose
+                trainer.fit(X, y, batch_size=size, sample_weight=sample_weight, shuffle=self.shuffle, **how)
         except KeyboardInterrupt:  # what was learned is kept
             self._keep(trainer)
             raise

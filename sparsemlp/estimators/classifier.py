@@ -17,18 +17,30 @@ class SparseMLPClassifier(ClassifierMixin, SparseMLP):
         Units of each hidden layer.
     density : float in (0, 1]
         Connections of the whole net over those of the dense one, spread as in an Erdős–Rényi net; 1 is the dense net on BLAS.
+    recipe : {"auto", "images", "tabular", "text"} or None
+        Which inputs a unit sees, and what goes with it. "images": `Local` neighbourhoods of `image_shape`. "tabular": inputs that are
+        correlated with each other, `Correlated` in the first layer. "text": inputs that tell of the target, `Weighted` in the first
+        layer, and SET. "auto": images if `image_shape` is given; text if X holds no negative number and at least 90 % zeros; else
+        tabular. None: Erdős–Rényi. Read where `topology` is not given and density is below 1; as many connections as `density`
+        says, to a rounding a unit. `partial_fit` takes "auto" for None, as its samples may not tell of all.
+    image_shape : (height, width) or (channels, height, width), optional
+        A row of X is the flattened image, channels first.
     topology : topology or sequence of them, one a layer, optional
-        In place of `density`.
+        In place of `density` and `recipe`. One that looks at the data is shown X and y.
     activation : {"relu", "leaky_relu", "sigmoid", "tanh", "identity"}
         Of the hidden layers.
     dropout : float in [0, 1)
-        After every hidden layer.
-    policy : {"set", "static"} or Policy
-        How the connections change between epochs: "set" is `SET(zeta=0.3)`.
+        After every hidden layer. Hurts units of fewer than 100 inputs: a warning.
+    policy : {"auto", "set", "static"} or Policy
+        How the connections change between epochs. "auto": of images and tables not at all, of text by `SET(zeta=Cosine(0.3))`, without a
+        recipe as "set", which is `SET(zeta=0.3)`.
     optimizer : {"adam", "adamw", "sgd", "rmsprop"} or Optimizer
-        "sgd" has momentum 0.9.
-    learning_rate : float or schedule
-        Of an optimizer that is given by name.
+        "sgd" has Nesterov momentum 0.9.
+    learning_rate : float, schedule or "auto"
+        Of an optimizer that is given by name. "auto": `WarmupCosine` over `max_iter` epochs, up to 0.002 (SGD 0.05, RMSprop 0.001); in
+        `partial_fit`, which has no end, that rate throughout. Sparse layers take larger steps, see `Trainer(lr_scale=)`.
+    weight_decay : float or "auto"
+        Of an optimizer that is given by name. "auto": 5e-4 from 10,000 samples, else 0, and 0 in `partial_fit`.
     batch_size : int or "auto"
         "auto": 32 below 10,000 samples, else 128.
     max_iter : int
@@ -60,6 +72,8 @@ class SparseMLPClassifier(ClassifierMixin, SparseMLP):
     loss_, loss_curve_ : float, list of float
         The training loss of the last epoch, of each epoch.
     n_features_in_, n_outputs_ : int
+    recipe_ : str or None
+        The recipe that was used.
     feature_names_in_ : array of str
         If X had names of type str for all its columns.
 
@@ -82,7 +96,7 @@ class SparseMLPClassifier(ClassifierMixin, SparseMLP):
     >>> clf.score(X_test / 16, y_test) > 0.9
     True
     >>> clf.network_
-    MLP(64-300-300-10, 11,220 connections, density 0.1)
+    MLP(64-300-300-10, 11,314 connections, density 0.101)
     """
 
     def __sklearn_tags__(self):
@@ -97,13 +111,15 @@ class SparseMLPClassifier(ClassifierMixin, SparseMLP):
             return y.toarray() if hasattr(y, "toarray") else np.asarray(y)
         return column_or_1d(y, warn=True)
 
-    def _net_for(self, y, classes):
+    def _net_for(self, X, y, classes, seed, *, whole):
+        """A new net; only `whole` data, not parts of it, decide its recipe."""
+        looked_at = y if y.ndim == 2 else np.unique(y, return_inverse=True)[1]
         if y.ndim == 2:
-            net = self._network(y.shape[1], "sigmoid")
+            net = self._network(X, looked_at, "sigmoid", y.shape[1], seed, whole=whole)
         else:
             if classes.size < 2:
                 raise ValueError(f"SparseMLPClassifier needs at least 2 classes in y; got 1 class: {classes[0]!r}.")
-            net = self._network(classes.size, "softmax")
+            net = self._network(X, looked_at, "softmax", classes.size, seed, whole=whole)
             net.classes = classes
         self.classes_ = classes
         return net
@@ -125,13 +141,12 @@ class SparseMLPClassifier(ClassifierMixin, SparseMLP):
         X, y = self._validated(X, y, reset=not go_on, multi_output=True)
         y = self._labels(y)
         classes = unique_labels(y)
-        if not go_on:
-            net = self._net_for(y, classes)
-        else:
-            net = self.network_
-            if not np.array_equal(classes, self.classes_):
-                raise ValueError(f"With warm_start the classes must stay those of the first fit: {self.classes_}; got {classes}.")
-        return self._train(net, X, y, self._weights(sample_weight, X))
+        if go_on and not np.array_equal(classes, self.classes_):
+            raise ValueError(f"With warm_start the classes must stay those of the first fit: {self.classes_}; got {classes}.")
+        seed = self.network_.seed if go_on else self._seed()
+        training, validation = self._split(X, y, self._weights(sample_weight, X), seed, stratify=y.ndim == 1)
+        net = self.network_ if go_on else self._net_for(*training[:2], classes, seed, whole=True)
+        return self._train(net, training, validation)
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Train for one pass over some samples, with the topology as it is; policies act in `fit` only.
@@ -157,7 +172,7 @@ class SparseMLPClassifier(ClassifierMixin, SparseMLP):
             if not first and not np.array_equal(classes, self.classes_):
                 raise ValueError(f"classes must be those of the first call of partial_fit, {self.classes_}; got {classes}.")
         y = self._labels(y)
-        net = self._net_for(y, classes) if first else self.network_
+        net = self._net_for(X, y, classes, self._seed(), whole=False) if first else self.network_
         return self._train_on(net, X, y, self._weights(sample_weight, X))
 
     def predict(self, X):

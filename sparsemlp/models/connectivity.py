@@ -28,6 +28,11 @@ class Connectivity:
         """Whether every unit lies on a path from an input to an output."""
         return not any(units.size for units in (*self.unreached, *self.dead_ends))
 
+    @property
+    def only_inputs_unused(self):
+        """Whether nothing is amiss but that the net ignores some inputs, as nets do whose topology chooses among them."""
+        return not any(units.size for units in (*self.unreached, *self.dead_ends[1:]))
+
     def __bool__(self):
         return self.ok
 
