@@ -2,30 +2,33 @@
 
 import statistics
 
-from .evidence import column, part
-from .settings import DATASETS, NETS, PAPER, STEPS
+from .evidence import METHODS, figure2, structures
+from .settings import BATCH, DATASETS, IMAGES, NETS, PAPER, STEPS
 
 
-def figures(folder, results):
+def figures(folder, results, errors):
     """Draw what there are runs for.
 
     Parameters
     ----------
     folder : pathlib.Path
     results : list of dict
-        Contents of the runs' files.
+        The runs.
+    errors : dict
+        Data set to 1,000 times the squared error of the mean image.
 
     Returns
     -------
     list of (title, file name)
     """
-    drawn = []
-    for title, file, draw in (
-        ("Table 1: accuracy by steps, with the paper's", "table1.png", _table_1),
-        ("Figure 3: accuracy by number of training images, 784-10, 2,500 steps", "figure3.png", _figure_3),
-        ("Figure 2: performance by sparsity", "figure2.png", _figure_2),
-    ):
-        figure = draw(results)
+    drawn, wanted = [], []
+    for evidence in structures(results):
+        name = evidence.structure
+        wanted.append((f"Table 1: accuracy by steps, with the paper's; {evidence.title}", f"table1_{name}.png", _table_1(evidence)))
+        title = f"Figure 3: accuracy by number of training images, 784-10, 2,500 steps; {evidence.title}"
+        wanted.append((title, f"figure3_{name}.png", _figure_3(evidence)))
+    wanted.append(("Figure 2: performance by sparsity", "figure2.png", _figure_2(figure2(results), errors)))
+    for title, file, figure in wanted:
         if figure is not None:
             figure.suptitle(title)
             figure.savefig(folder / file, dpi=80, metadata={"Software": None})
@@ -48,13 +51,8 @@ def _stats(result, at=-1):
     return statistics.mean(values), statistics.stdev(values) if len(values) > 1 else 0.0
 
 
-def _table_1(results):
-
-    scan = part(results, "scan")
-    sparse = part(results, "table1")
-    if not sparse:
-        return None
-    runs = column(results, (sparse[0]["std"], sparse[0]["lr"])) if scan else {}
+def _table_1(evidence):
+    runs = evidence.table
     figure = _figure(1, 2)
     for k, name in enumerate(PAPER):
         label = name if name == "dense" else f"k = {name}"
@@ -70,9 +68,8 @@ def _table_1(results):
     return figure
 
 
-def _figure_3(results):
-
-    runs = part(results, "figure3")
+def _figure_3(evidence):
+    runs = evidence.part("figure3")
     if not runs:
         return None
     figure = _figure(1, len(DATASETS))
@@ -89,27 +86,28 @@ def _figure_3(results):
     return figure
 
 
-def _figure_2(results):
-
-    runs = part(results, "figure2")
+def _figure_2(runs, errors):
     if not runs:
         return None
-    nets = [net for net in NETS if any(r["net"] == net for r in runs)]
+    nets = [net for net in NETS if any(n == net for n, _ in runs)]
     figure = _figure(len(nets), len(DATASETS))
     places = [(net, dataset) for net in nets for dataset in DATASETS]
     for axes, (net, dataset) in zip(figure.axes, places, strict=True):
-        own = [r for r in runs if (r["net"], r["dataset"]) == (net, dataset)]
-        axes.set_title(f"{net}, {dataset}" + ("" if own else ": not run"))
-        for k, method in enumerate(("random", "k-starts", "dissipating", "combination")):
+        own = runs.get((net, dataset), ())
+        epochs = f", {own[0]['steps'][0] * BATCH // IMAGES} epochs" if own else ": not run"
+        axes.set_title(f"{net}, {dataset}{epochs}")
+        for k, method in enumerate(METHODS):
             points = sorted((statistics.mean(t["sparsity"] for t in r["trials"]), *_stats(r)) for r in own if r["arm"].startswith(method))
             if points:
                 x, mean, deviation = zip(*points, strict=True)
-                line = "" if method == "dissipating" else "-"
+                line = "" if method in ("dissipating", "displacement") else "-"
                 axes.errorbar([100 * v for v in x], mean, deviation, color=f"C{k}", marker="o", linestyle=line, capsize=3, label=method)
         for r in own:
             if r["arm"] == "dense":
                 axes.axhline(_stats(r)[0], color="black", linestyle=":", label="dense")
         coder = net == "autoencoder"
+        if coder and dataset in errors:
+            axes.axhline(errors[dataset], color="gray", linestyle="--", label="the mean image")
         axes.set(xlabel="sparsity, %", ylabel="1,000 × squared error" if coder else "test accuracy, %")
         _finish(axes)
     return figure
