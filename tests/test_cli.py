@@ -11,6 +11,7 @@ import time
 import pytest
 
 import sparsemlp as sm
+from sparsemlp.commands.arms import small_sizes
 from sparsemlp.commands.main import COMMANDS, main
 from sparsemlp.reports.comparison import remarks
 
@@ -31,24 +32,48 @@ def test_train_writes_what_it_says(tmp_path, capsys):
     shown = capsys.readouterr().out
     assert "dense / sparse" in shown and "test accuracy" in shown
     found = json.loads((tmp_path / "r.json").read_text())
-    assert found["settings"]["epsilon"] == 5 and found["settings"]["seed"] == 0 and found["settings"]["lr"] == 0.03
+    assert found["settings"]["epsilon"] == 5 and found["settings"]["seed"] == 0 and found["settings"]["lr"] == 0.05
     assert found["machine"]["numba"] and found["machine"]["threads"] and found["sizes"] == [64, 30, 10] and found["finished"]
     assert json.loads((out / "results.json").read_text()) == found
-    for arm in ("sparse", "dense"):
+    for arm in ("sparse", "dense", "small"):
         assert 0 < found["arms"][arm]["test_accuracy"] <= 1 and found["arms"][arm]["epochs"] == 2
         assert len(found["arms"][arm]["history"]) == 2 and "val_accuracy" in found["arms"][arm]["history"][0]
         assert isinstance(sm.load(out / f"{arm}.sparsemlp"), sm.Trainer)
     assert found["arms"]["dense"]["connections"] == 64 * 30 + 30 * 10 > found["arms"]["sparse"]["connections"]
+    small, sparse = found["arms"]["small"]["parameters"], found["arms"]["sparse"]["parameters"]
+    assert sparse - 75 < small <= sparse and "small / sparse" in shown
+    trainer = sm.load(out / "sparse.sparsemlp")
+    assert trainer.policy == sm.Static() and trainer.lr == sm.WarmupCosine(0.05)
     assert (out / "learning-curves.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_resume_gives_the_bits_of_an_uninterrupted_run(tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
-    main([*SMALL, "--arms", "sparse", "--out", str(one)])
-    main([*SMALL, "--arms", "sparse", "--out", str(two), "--epochs", "1"])
-    main([*SMALL, "--arms", "sparse", "--out", str(two), "--resume"])
+    small = [*SMALL, "--arms", "sparse", "--recipe", "none"]
+    main([*small, "--out", str(one)])
+    main([*small, "--out", str(two), "--epochs", "1"])
+    main([*small, "--out", str(two), "--resume"])
     a, b = (sm.load(folder / "sparse.sparsemlp").network for folder in (one, two))
     assert all((x.weights.data == y.weights.data).all() for x, y in zip(a.layers, b.layers, strict=True))
+
+
+def test_a_recipes_run_keeps_its_length(tmp_path, capsys):
+    small = [*SMALL, "--arms", "sparse", "--out", str(tmp_path)]
+    assert main(small) == 0
+    assert main([*small, "--resume", "--epochs", "5"]) == 2
+    assert "goes on with 2 epochs" in capsys.readouterr().err
+
+
+def test_without_a_recipe_connections_move(tmp_path):
+    main([*SMALL, "--arms", "sparse", "--recipe", "none", "--out", str(tmp_path)])
+    trainer = sm.load(tmp_path / "sparse.sparsemlp")
+    assert trainer.policy == sm.SET(zeta=0.3) and trainer.lr == 0.03
+
+
+def test_small_sizes():
+    assert small_sizes([64, 100, 50, 10], 10**9) == [64, 100, 50, 10]
+    assert small_sizes([64, 100, 50, 10], 0) == [64, 1, 1, 10]
+    assert small_sizes([64, 10], 50) == [64, 10]
 
 
 def test_any_policy_by_its_call(tmp_path, monkeypatch):
@@ -83,7 +108,7 @@ def test_nothing_unfinished_is_replaced_unasked(tmp_path, capsys, monkeypatch):
     assert main(small) == 2
     assert "unfinished run (sparse 1 of 1 epochs). Go on with --resume" in capsys.readouterr().err
     assert main([*small, "--resume", "--lr", "0.5"]) == 2
-    assert "--lr was 0.03, now 0.5" in capsys.readouterr().err
+    assert "--lr was 0.05, now 0.5" in capsys.readouterr().err
     assert sm.load(tmp_path / "sparse.sparsemlp").epoch == 1  # none of this touched it
     assert main([*small, "--resume"]) == 0
     assert sm.load(tmp_path / "sparse.sparsemlp").epoch == 2
@@ -115,7 +140,7 @@ def test_test_data_is_looked_at_once(tmp_path, monkeypatch):
     seen, real = [], sm.Network.score
     monkeypatch.setattr(sm.Network, "score", lambda net, X, y: seen.append(len(X)) or real(net, X, y))
     main([*SMALL, "--validation", "0.2", "--out", str(tmp_path)])
-    assert seen == [360, 360]  # by each net, after its last epoch
+    assert seen == [360, 360, 360]  # by each net, after its last epoch
 
 
 def test_only_the_rows_trained_on_decide_the_standardisation(tmp_path, monkeypatch):
@@ -139,12 +164,15 @@ def test_remarks_say_when_times_mean_little():
         (["--net", "63-30-10"], "64 features to its 10 classes; got 63-30-10"),
         (["--net", "wide"], "or widths such as 64-300-10"),
         (["--arms", "sparse,denes"], "'denes'"),
-        (["--lr", "-1"], "SGD.lr must be in (0"),
+        (["--lr", "-1"], "WarmupCosine.lr must be in (0"),
+        (["--recipe", "none", "--lr", "-1"], "SGD.lr must be in (0"),
         (["--density", "1.5", "--arms", "sparse"], "density must be in (0, 1]; got 1.5"),
         (["--data-dir", "nowhere", "--dataset", "madelon"], "nowhere"),
         (["--validation", "1"], "--validation must be in [0, 1)"),
         (["--epochs", "0"], "--epochs must be a whole number at least 1; got 0"),
         (["--epsilon", "3", "--density", "0.1"], "exactly one of epsilon and density"),
+        (["--zeta", "0.2"], "--zeta is read by --policy set only"),
+        (["--recipe", "none", "--policy", "static", "--by", "sign"], "--by is read by --policy set only"),
         (["--momentum", "0.5", "--optimizer", "adam"], "--momentum is read by --optimizer sgd only"),
         (["--by", "sign", "--policy", "static"], "--by is read by --policy set only"),
         (["--policy", "rigl"], "such as RigL(every=100); got 'rigl'. Did you mean RigL(...)?"),

@@ -1,9 +1,11 @@
-"""Train a sparse net and the same net dense, one after the other, and compare them.
+"""Train a sparse net, the same net dense, and a small dense net of as many parameters, one after the other, and compare them.
 
-Without arguments: the embedded digits, no network needed. Both nets have the same layers, data, order of batches, loss and optimizer. The
-inputs are standardised with the mean and deviation of the data trained on, and bounded at 4 deviations; the test data is used once, after
-the last epoch. Ctrl-C ends the run and keeps every epoch that had ended. Writes into --out: sparse.sparsemlp and dense.sparsemlp
-(sparsemlp.load), learning-curves.png and results.json.
+Without arguments: the embedded digits, no network needed. All nets have the same data, order of batches, loss and optimizer. By the
+recipe, units of images see neighbourhoods and units of tables correlated inputs, connections stay, and the learning rate rises and falls;
+with --recipe none the sparse net is Erdős–Rényi, its connections move by SET, and the rate is one number. The inputs are standardised
+with the mean and deviation of the data trained on, and bounded at 4 deviations; the test data is used once, after the last epoch. Ctrl-C
+ends the run and keeps every epoch that had ended. Writes into --out: sparse.sparsemlp and the like (sparsemlp.load), learning-curves.png
+and results.json.
 """
 
 import contextlib
@@ -17,9 +19,9 @@ from .. import checks
 from ..models.named_nets import NETS, widths
 from ..training.callbacks import Callback
 from . import policy_text
+from .arms import ARMS, ONE_RATE, RATES, networks, trainer
 from .files import output_path
 
-ARMS = ("sparse", "dense")
 CLIP = 4.0  # deviations: border pixels, nearly always 0, would have values of hundreds
 # arguments that a resumed run may change: they say where and how long, not what
 FREE_TO_CHANGE = {"data_dir", "arms", "epochs", "threads", "out", "json", "resume", "overwrite", "quiet"}
@@ -46,18 +48,19 @@ def add_arguments(parser):
     )
     group = parser.add_argument_group("net")
     add(group, "--net", f"{', '.join(NETS)}, or all widths such as 784-300-100-10", default="mlp-1k")
-    add(group, "--arms", "sparse, dense, or both with a comma", default=",".join(ARMS))
+    add(group, "--arms", "any of sparse, dense, small (dense, of as many parameters as sparse), with commas", default=",".join(ARMS))
     add(group, "--activation", "of the hidden layers", default="relu", choices=("relu", "leaky_relu", "sigmoid", "tanh"))
     add(group, "--dropout", "share of each hidden layer's outputs", type=float, default=0.0, metavar="FRACTION")
     group = parser.add_argument_group("sparsity")
+    add(group, "--recipe", "what units see and how nets train: see above", default="auto", choices=("auto", "none"))
     add(group, "--epsilon", "Erdős–Rényi: EPSILON * (n_in + n_out) connections a layer (default: 20 without --density)", type=float)
     add(group, "--density", "in place of --epsilon: connections of the sparse net over those of the dense one", type=float)
     add(
         group,
         "--policy",
         "how the sparse net's connections change: set, static, or any policy as in Python, 'RigL(every=100)'; "
-        "with --density 1 a net that begins dense, for policies that prune",
-        default="set",
+        "with --density 1 a net that begins dense, for policies that prune (default: static by the recipe, else set)",
+        default=None,
     )
     add(group, "--zeta", "fraction that SET replaces (default: 0.3)", type=float)
     add(group, "--by", "how SET ranks connections (default: sign)", choices=("sign", "magnitude"))
@@ -65,7 +68,12 @@ def add_arguments(parser):
     add(group, "--epochs", "in total, also with --resume", type=int, default=20, metavar="N")
     add(group, "--batch-size", "samples a step (default: 32 for digits, else 100)", type=int, metavar="N")
     add(group, "--optimizer", "the same for both nets", default="sgd", choices=("sgd", "adam", "adamw", "rmsprop"))
-    add(group, "--lr", "learning rate (default: 0.03 for sgd, else 0.001)", type=float)
+    add(
+        group,
+        "--lr",
+        "learning rate, by the recipe the highest (default: sgd 0.05, adam 0.002; without recipe 0.03, 0.001)",
+        type=float,
+    )
     add(group, "--momentum", "of sgd (default: 0.9)", type=float)
     add(group, "--threads", "of sparse kernels and of BLAS (default: every usable CPU)", type=int, metavar="N")
     add(group, "--seed", "of everything that is drawn", type=int, default=0)
@@ -94,11 +102,12 @@ def run(args):
     training, validation, (X_test, y_test), sizes = _data(args)
     out = args.out or pathlib.Path("sparsemlp-runs") / f"{args.dataset}-{args.net}-{_as_file_name(args.policy)}-s{args.seed}"
     settings = {k: str(v) if isinstance(v, pathlib.Path) else v for k, v in vars(args).items() if k != "command"}
-    trainers = {arm: _trainer(arm, sizes, policy, args) for arm in arms}  # all of them first: a wrong setting costs no training
+    nets = networks(arms, sizes, training, args)  # all of them first: a wrong setting costs no training
+    trainers = {arm: trainer(arm, net, policy, len(training[0]), args) for arm, net in nets.items()}
     results = {"settings": settings, "sizes": sizes, "machine": {**machine(), "load": load}, "finished": False, "arms": {}}
     if _limit_blas(args.threads):
         results["machine"]["blas_threads"] = args.threads
-    elif args.threads and "dense" in arms:
+    elif args.threads and arms != ["sparse"]:
         sys.stderr.write(
             "BLAS keeps its own number of threads: install threadpoolctl, or set OPENBLAS_NUM_THREADS, for a fair comparison\n"
         )
@@ -110,23 +119,23 @@ def run(args):
     print(f"{args.dataset}: {len(training[0]):,} rows to train on{held_out}, {len(X_test):,} to test")
     code = 0
     for arm in arms:
-        trainer = earlier.get(arm) or trainers[arm]
-        trainer.callbacks.append(sm.Checkpoint(files[arm]))
+        run = earlier.get(arm) or trainers[arm]
+        run.callbacks.append(sm.Checkpoint(files[arm]))
         bar = not args.quiet and sys.stderr.isatty()
         if not args.quiet and not bar:
-            trainer.callbacks.append(_Lines(arm))
-        print(f"{arm}: {trainer.network!r}" + (f", goes on after epoch {trainer.epoch}" if trainer.epoch else ""), flush=True)
+            run.callbacks.append(_Lines(arm))
+        print(f"{arm}: {run.network!r}" + (f", goes on after epoch {run.epoch}" if run.epoch else ""), flush=True)
         try:
-            trainer.fit(*training, args.epochs, args.batch_size, validation, progress=bar, resume=args.resume)
+            run.fit(*training, args.epochs, args.batch_size, validation, progress=bar, resume=args.resume)
         except KeyboardInterrupt:
             code = 130
             if files[arm].exists():  # back to the last whole epoch: table, figure and file tell of the same net
-                trainer = sm.load(files[arm])
-                trainer.history.stopped = "interrupted"
+                run = sm.load(files[arm])
+                run.history.stopped = "interrupted"
             else:
-                sm.save(files[arm], trainer.network)
-            sys.stderr.write(f"interrupted: {arm} keeps {trainer.epoch} of {args.epochs} epochs; --resume goes on from there\n")
-        results["arms"][arm] = comparison.outcome(trainer, X_test, y_test)
+                sm.save(files[arm], run.network)
+            sys.stderr.write(f"interrupted: {arm} keeps {run.epoch} of {args.epochs} epochs; --resume goes on from there\n")
+        results["arms"][arm] = comparison.outcome(run, X_test, y_test)
         if code:
             break
     results["finished"] = not code
@@ -153,9 +162,11 @@ def _settle(args):
     checks.integer("--epochs", args.epochs, 1)
     checks.fraction("--validation", args.validation, open_high=True)
     _only(args, ("momentum",), args.optimizer == "sgd", "--optimizer sgd")
+    if args.policy is None:
+        args.policy = "set" if args.recipe == "none" else "static"
     _only(args, ("zeta", "by"), args.policy == "set", "--policy set")
     _only(args, ("epsilon", "density", "zeta", "by"), "sparse" in arms, "the sparse arm")
-    defaults = {"batch_size": 32 if args.dataset == "digits" else 100, "lr": 0.03 if args.optimizer == "sgd" else 0.001}
+    defaults = {"batch_size": 32 if args.dataset == "digits" else 100, "lr": (RATES if args.recipe == "auto" else ONE_RATE)[args.optimizer]}
     defaults |= {"momentum": 0.9} if args.optimizer == "sgd" else {}
     defaults |= {"zeta": 0.3, "by": "sign"} if args.policy == "set" else {}
     defaults |= {"epsilon": 20.0} if args.density is None else {}
@@ -186,6 +197,8 @@ def _earlier(out, settings, args):
     if args.resume:
         for name, now in settings.items():
             was = before["settings"].get(name)
+            if name == "epochs" and args.recipe == "auto" and was != now:
+                raise ValueError(f"--resume goes on with {was} epochs: the recipe's learning rate falls over the whole run; got {now}.")
             if name not in FREE_TO_CHANGE and was != now:
                 raise ValueError(f"--resume goes on with the settings of {out}: --{name.replace('_', '-')} was {was}, now {now}.")
         return found
@@ -241,16 +254,3 @@ def _data(args):
     if validation:
         validation = standardizer(validation[0]), validation[1]
     return (standardizer(X), y), validation, (standardizer(X_test), y_test), sizes
-
-
-def _trainer(arm, sizes, policy, args):
-    import sparsemlp as sm
-
-    if arm == "dense":
-        topology, policy = sm.Dense(), sm.Static()
-    else:
-        topology = sm.Dense() if args.density == 1 else sm.ErdosRenyi(epsilon=args.epsilon, density=args.density)
-    net = sm.MLP(sizes, topology=topology, activation=args.activation, dropout=args.dropout, seed=args.seed)
-    kind = {"sgd": sm.SGD, "adam": sm.Adam, "adamw": sm.AdamW, "rmsprop": sm.RMSprop}[args.optimizer]
-    momentum = {"momentum": args.momentum} if args.optimizer == "sgd" else {}
-    return sm.Trainer(net, optimizer=kind(lr=args.lr, **momentum), policy=policy)

@@ -9,15 +9,14 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from .. import checks, optimizers
+from .. import checks, optimizers, recipes
 from ..errors import ConnectivityWarning
 from ..models.mlp import MLP
 from ..policies import SET, Policy, Static
 from ..schedules import WarmupCosine
-from ..topology import Dense
+from ..topology import Dense, ErdosRenyi
 from ..training.callbacks import BestWeights, EarlyStopping
 from ..training.trainer import Trainer
-from . import recipes
 
 OPTIMIZERS = {"adam": optimizers.Adam, "adamw": optimizers.AdamW, "sgd": optimizers.SGD, "rmsprop": optimizers.RMSprop}
 POLICIES = {"set": SET, "static": Static}
@@ -86,7 +85,7 @@ class SparseMLP(BaseEstimator):
         if topology is not None or self.density == 1:
             self.recipe_, topology = None, Dense() if topology is None else topology
         elif self.recipe_ is not None:
-            topology = recipes.topologies(self.recipe_, sizes, self.density, self.image_shape)
+            topology = recipes.topologies(self.recipe_, sizes, ErdosRenyi(density=self.density), self.image_shape)
         if topology is not None and any(getattr(t, "needs_data", False) for t in (topology if isinstance(topology, list) else [topology])):
             data = X, y
         return MLP(

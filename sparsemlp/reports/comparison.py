@@ -43,12 +43,12 @@ def outcome(trainer, X_test, y_test):
 
 
 def table(arms):
-    """The comparison as text: a row per quantity, a column per arm, and the ratio of dense to sparse.
+    """The comparison as text: a row per quantity, a column per arm, and the ratio of each other arm to sparse.
 
     Parameters
     ----------
     arms : dict of str to dict
-        "sparse", "dense" or both, to what `outcome` returns.
+        "sparse", "dense", "small" or some of them, to what `outcome` returns.
 
     Returns
     -------
@@ -65,13 +65,19 @@ def table(arms):
     parameters                    1,010         1,010              1.00
     KiB, weights + state           20.0          20.0              1.00
     """
-    lines = [" " * 21 + "".join(f"{arm:>14}" for arm in arms) + ("    dense / sparse" if len(arms) == 2 else "")]
+    others = [arm for arm in arms if arm != "sparse"] if "sparse" in arms else []
+    lines = [" " * 21 + "".join(f"{arm:>14}" for arm in arms) + "".join(f"{arm + ' / sparse':>18}" for arm in others)]
     for label, name, form, divisor in ROWS:
-        values = [run[name] for run in arms.values()]
-        line = f"{label:<21}" + "".join(f"{'-' if v is None else form.format(v / divisor):>14}" for v in values)
-        if len(arms) == 2 and None not in values:
-            sparse, dense = arms["sparse"][name], arms["dense"][name]
-            line += f"{f'{100 * (dense - sparse):+.2f} points' if name == 'test_accuracy' else f'{dense / sparse:.2f}':>18}"
+        values = {arm: run[name] for arm, run in arms.items()}
+        line = f"{label:<21}" + "".join(f"{'-' if v is None else form.format(v / divisor):>14}" for v in values.values())
+        for arm in others:
+            if None in (values[arm], values["sparse"]):
+                text = "-"
+            elif name == "test_accuracy":
+                text = f"{100 * (values[arm] - values['sparse']):+.2f} points"
+            else:
+                text = f"{values[arm] / values['sparse']:.2f}"
+            line += f"{text:>18}"
         lines.append(line)
     return "\n".join(lines)
 
@@ -95,7 +101,8 @@ def remarks(arms, n_test, load, cpus):
     """
     found = [f"Accuracy: of {n_test:,} test rows, looked at once; one row is {100 / n_test:.2f} points."]
     seconds = {arm: run["seconds_per_epoch"] for arm, run in arms.items()}
-    if len(arms) == 2 and None not in seconds.values() and seconds["sparse"] >= seconds["dense"]:
+    known = {"sparse", "dense"} <= set(arms) and None not in seconds.values()
+    if known and seconds["sparse"] >= seconds["dense"]:
         found.append("The sparse net took no less time than the dense one: layers this small give sparsity nothing to save.")
     if load is not None and load > cpus / 2:
         found.append(

@@ -1,4 +1,4 @@
-"""What the estimators do by default: which inputs the first layer's units see, whether connections move, rates and decay.
+"""What the estimators and the command line do by default: which inputs units see, whether connections move, rates and decay.
 
 Measured in docs/sparse_or_small_dense.md, on other sets than those the rules were chosen on too.
 """
@@ -8,11 +8,11 @@ import warnings
 import numpy as np
 import scipy.sparse as sp
 
-from .. import checks
-from ..policies import SET, Static
-from ..schedules import Cosine
-from ..topology import Correlated, ErdosRenyi, Local, Weighted
-from ..topology.correlated import WIDEST
+from . import checks
+from .policies import SET, Static
+from .schedules import Cosine
+from .topology import Correlated, Local, Weighted
+from .topology.correlated import WIDEST
 
 RECIPES = ("auto", "images", "tabular", "text", None)
 MANY_ZEROS = 0.9  # share of zeros from which X counts as text
@@ -48,14 +48,18 @@ def choose(recipe, X, image_shape):
     return "text" if zeros >= MANY_ZEROS and (values.size == 0 or values.min() >= 0) else "tabular"
 
 
-def topologies(recipe, sizes, density, image_shape):
-    """One topology a layer, of as many connections as `ErdosRenyi(density=density)` deals out, to a unit's rounding.
+def topologies(recipe, sizes, plain, image_shape):
+    """One topology a layer, of as many connections as the Erdős–Rényi topology `plain` deals out, to a unit's rounding.
 
     Images: `Local` in all hidden layers. Tabular: the first layer `Correlated`, or `Weighted` if X is too wide for that. Text: the first
     layer `Weighted`. All other layers, and those that would be full anyway, stay Erdős–Rényi.
     """
-    plain = ErdosRenyi(density=density).layers(list(sizes))
-    fans = [max(1, round(layer.n_connections / n_out)) for layer, n_out in zip(plain, sizes[1:], strict=True)]
+    epsilon, plain = plain.epsilon, plain.layers(list(sizes))
+    shapes = list(zip(sizes, sizes[1:], strict=False))
+    counts = [
+        layer.n_connections if epsilon is None else min(epsilon * (a + b), a * b) for layer, (a, b) in zip(plain, shapes, strict=True)
+    ]
+    fans = [max(1, round(count / n_out)) for count, (_, n_out) in zip(counts, shapes, strict=True)]
     hidden = len(plain) - 1
     if recipe is None or not hidden:
         return plain
