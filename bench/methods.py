@@ -61,7 +61,7 @@ PROCEDURES = {
     "lottery ticket, original weights": sm.LotteryTicket(0.9, epochs=EPOCHS),
     "lottery ticket, new weights": sm.LotteryTicket(0.9, epochs=EPOCHS, weights="new"),
     "prune, retrain, rate 0.02": sm.PruneRetrain(rate=0.02, **LOOP),
-    "adaptive prune, retrain": sm.AdaptivePruneRetrain(**LOOP),
+    "adaptive prune, retrain": sm.AdaptivePruneRetrain(**LOOP, trial_drop=LOOP["allowed_drop"]),
 }
 GROUP_OF_PROCEDURES = "loops around training"
 

@@ -1,11 +1,11 @@
 """The runs of experiments: lines of one file, whole or not there; and the stored pages, which the stored lines give again."""
 
 import json
-import pathlib
 import shutil
 
 import pytest
 
+from bench.papers import summary
 from bench.papers.shared import runs
 
 from .experiments import PAPERS, modules
@@ -78,5 +78,26 @@ def test_the_stored_lines_give_the_stored_page(paper, tmp_path):
     report(tmp_path)
     assert (tmp_path / "README.md").read_text(encoding="utf-8") == (stored / "README.md").read_text(encoding="utf-8")
     assert {p.name for p in tmp_path.glob("*.png")} == {p.name for p in stored.glob("*.png")}
-    pathlib.Path(tmp_path / runs.FILE).write_text("", encoding="utf-8")
+    (tmp_path / runs.FILE).write_text("", encoding="utf-8")
     report(tmp_path)  # says that there is nothing to report
+
+
+def test_the_summary_follows_from_the_stored_lines(tmp_path):
+    summary.write(tmp_path / "papers.md")
+    text = (tmp_path / "papers.md").read_text(encoding="utf-8")
+    assert text == summary.SUMMARY.read_text(encoding="utf-8")
+    for name, (_, subject, _) in summary.PAPERS.items():
+        assert f"## {subject}\n" in text and f"results/{name}/README.md" in text
+
+
+def test_every_verdict_has_its_column():
+    verdicts = [
+        "**Holds**",
+        "**Contradicted**: so",
+        "**Mixed**: 1 of 2",
+        "Not told apart; 1 of 2",
+        "Open: 1 seed",
+        "Counted: true",
+        "Not seen in 3",
+    ]
+    assert [summary.kind(v) for v in verdicts] == ["hold", "contradicted", "mixed", "not told apart", "open", "counted", "counted"]

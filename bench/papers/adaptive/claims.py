@@ -2,7 +2,7 @@
 
 from sparsemlp.reports.energy import nanojoules
 
-from ..shared.claims import Claim
+from ..shared.claims import Claim, Table
 from .evidence import against, chosen_trial, compared, n_failed, outcomes
 from .settings import named
 
@@ -16,14 +16,14 @@ def tables(groups):
     heads = "Measured here", "Verdict"
     found = []
     if trial is not None:
-        found.append(((f"The paper's claim; trial drop {100 * trial:g} points", *heads), [*_shared(groups), *_claims(groups, trial)]))
+        text = f"The paper's claim; trial drop {100 * trial:g} points"
+        found.append(Table((text, *heads), [*_shared(groups), *_claims(groups, trial)]))
     else:
-        found.append(
-            (("The paper's claim", *heads), [*_shared(groups), Claim("All claims on the adaptive rate: no trial drop is chosen yet")])
-        )
+        later = Claim("All claims on the adaptive rate: no trial drop is chosen yet")
+        found.append(Table(("The paper's claim", *heads), [*_shared(groups), later]))
     if "adaptive-0.46" in groups:
         text = "The same with a trial drop as small as the allowed drop, this page's first edition: no verdict on the paper"
-        found.append(((text, *heads), list(_claims(groups, None))))
+        found.append(Table((text, *heads), list(_claims(groups, None)), of_paper=False))
     return found
 
 

@@ -37,6 +37,11 @@ def report(folder):
     write_text(folder / "README.md", "\n".join(line for part in parts for line in part).rstrip() + "\n")
 
 
+def judged(found):
+    """The tables of claims of what `load_runs` returned."""
+    return tables(grouped(found.values()))
+
+
 def _head(groups):
     runs = [run for group in groups.values() for run in group]
     trial = chosen_trial(groups)

@@ -27,6 +27,11 @@ def report(folder):
     write_text(folder / "README.md", "\n".join(lines).rstrip() + "\n")
 
 
+def judged(found):
+    """The tables of claims of what `load_runs` returned."""
+    return tables(grouped(found.values()))
+
+
 def _head(groups):
     runs = [run for group in groups.values() for run in group]
     counts = ", ".join(f"{s} {arm} {len(g)}" for (s, arm, _), g in groups.items())

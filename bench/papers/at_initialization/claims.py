@@ -5,7 +5,7 @@ Two policies are compared seed by seed: both start from the same dense weights a
 
 import statistics
 
-from ..shared.claims import Claim
+from ..shared.claims import Claim, Table
 from ..shared.statistics import Comparison
 from .evidence import by_seed, compared, figure2, lead, pooled, structures
 from .settings import DATASETS, FIGURE3_P, SAMPLES, STEPS
@@ -19,14 +19,15 @@ def tables(results):
     found = []
     for evidence in structures(results):
         note = ", the first edition's choice by the test set: no verdict on the paper" if evidence.first_edition else ""
-        found.append(((f"784-10, {evidence.title}{note}", "Measured, points", "Verdict"), list(_single_layer(evidence))))
+        heads = f"784-10, {evidence.title}{note}", "Measured, points", "Verdict"
+        found.append(Table(heads, list(_single_layer(evidence)), of_paper=not evidence.first_edition))
     if not any(not e.first_edition for e in structures(results)):
         heads = "784-10 with outputs and loss chosen on held-out images", "Measured, points", "Verdict"
-        found.insert(0, (heads, [Claim("All claims on the net 784-10")]))
+        found.insert(0, Table(heads, [Claim("All claims on the net 784-10")]))
     nets = figure2(results)
     if nets:
         heads = "Nets with hidden layers", "Measured, points (autoencoder: 1,000 × squared error, above is better)", "Verdict"
-        found.append((heads, list(_hidden_layers(nets))))
+        found.append(Table(heads, list(_hidden_layers(nets))))
     return found
 
 

@@ -48,6 +48,11 @@ def report(folder):
     write_text(folder / "README.md", "\n".join(lines).rstrip() + "\n")
 
 
+def judged(found):
+    """The tables of claims of what `load_runs` returned."""
+    return tables([r for r in found.values() if r["part"] != "mean-image"])
+
+
 def _head(results, at):
     trials = sum(len(r["trials"]) for r in results)
     return [

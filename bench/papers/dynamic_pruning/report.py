@@ -5,7 +5,7 @@ import statistics
 
 from sparsemlp.files import write_text
 
-from ..shared.claims import section
+from ..shared.claims import Table, section
 from ..shared.runs import load_runs
 from ..shared.statistics import settled
 from ..shared.tables import commits, machines, row, spread
@@ -41,7 +41,7 @@ def report(folder):
         return
     groups = grouped(runs)
     figures = [line for file, title in draw(folder, groups, times) for line in (f"![{title}]({file})", "")]
-    lines = [*_head(runs), "## The claims", "", *section(tables(found)), *_table_1(), *_results(groups), *time_table(times)]
+    lines = [*_head(runs), "## The claims", "", *section(judged(found)), *_table_1(), *_results(groups), *time_table(times)]
     lines += [*_augmentation(found.values()), *_on_the_way(groups), *_differences(runs, times), "## Figures", "", *figures]
     write_text(folder / "README.md", "\n".join(lines).rstrip() + "\n")
 
@@ -54,15 +54,16 @@ def parts(found):
     return runs, {net: times[net] for net in NETS if net in times}, memory
 
 
-def tables(found):
-    """The tables of claims: (heads, claims) of the paper, of the same with our start, of further questions."""
+def judged(found):
+    """The tables of claims: of the paper, of the same with our start, of further questions."""
     code, ours = (Evidence(parts(found)[0], start, *parts(found)[1:]) for start in STARTS)
     heads = "Measured", "Verdict"
-    shown = [(("The paper's claim, initial weights as in its code", *heads), [*paper(code), *costs(code)])]
+    shown = [Table(("The paper's claim, initial weights as in its code", *heads), [*paper(code), *costs(code)])]
     if ours.nets:
-        shown.append((("The same claims with initial weights by the actual fan-in: no verdict on the paper", *heads), paper(ours)))
+        text = "The same claims with initial weights by the actual fan-in: no verdict on the paper"
+        shown.append(Table((text, *heads), paper(ours), of_paper=False))
     asked = [evidence for evidence in (code, ours) if evidence.nets]
-    return [*shown, *(((f"What the paper does not ask, {e.start} start", "Measured", "Answer"), questions(e)) for e in asked)]
+    return [*shown, *(Table((f"What the paper does not ask, {e.start} start", "Measured", "Answer"), questions(e), False) for e in asked)]
 
 
 def grouped(runs):

@@ -32,11 +32,37 @@ class Claim:
     wanted: str = "above"
     judge: Any = None
 
+    def verdict(self, family):
+        """What the page says of the claim."""
+        return self.judge(family) if self.judge else verdict(family, self.comparisons, self.wanted)
+
     def row(self, family):
         """The line of the table."""
         measured = self.measured or "; ".join(c.text() for c in self.comparisons) or "not run"
-        said = self.judge(family) if self.judge else verdict(family, self.comparisons, self.wanted)
-        return row(self.text, measured, said)
+        return row(self.text, measured, self.verdict(family))
+
+
+@dataclass(frozen=True)
+class Table:
+    """Claims that belong together.
+
+    Parameters
+    ----------
+    heads : (str, str, str)
+        The words above the columns.
+    claims : list of Claim
+    of_paper : bool
+        Whether these are the paper's claims in a setting that may judge the paper; not further questions, nor settings of our own.
+    """
+
+    heads: tuple
+    claims: list
+    of_paper: bool = True
+
+
+def family_of(tables):
+    """The family of a page: the comparisons of all of its tables."""
+    return Family(c for table in tables for claim in table.claims for c in claim.comparisons)
 
 
 def section(tables, pairs="seed"):
@@ -44,13 +70,12 @@ def section(tables, pairs="seed"):
 
     Parameters
     ----------
-    tables : list of (heads, claims)
-        `heads` are the three words above the columns.
+    tables : list of Table
     pairs : str
         What differences are paired by: "seed", "fold".
     """
-    family = Family(c for _, claims in tables for claim in claims for c in claim.comparisons)
+    family = family_of(tables)
     lines = [*rule(family, pairs), ""]
-    for heads, claims in tables:
-        lines += [row(*heads), row("---", "---", "---"), *(claim.row(family) for claim in claims), ""]
+    for table in tables:
+        lines += [row(*table.heads), row("---", "---", "---"), *(claim.row(family) for claim in table.claims), ""]
     return lines

@@ -2,19 +2,22 @@
 
 import statistics
 
-from ..shared.claims import Claim
+from ..shared.claims import Claim, Table
 from .evidence import accuracy, compared, differences, group, pooled
 from .settings import CHANCE, EVERY, HIGHER, LR, SPARSITIES
 
 NO_LOSS = 0.5  # points: "without loss"
+OF_LENET_5 = ("RadiX-Nets do better on LeNet-5", "Pruning convolutions is dangerous")
 
 
 def tables(groups):
     """The table of the slides' claims, and the one of what they do not ask."""
     paper = [*_no_loss(groups), _frequency(groups), _alike(groups), _lower_sparsity(groups), _constant(groups)]
-    paper += [_unreliable(groups), *_higher_rate(groups)]
+    paper += [_unreliable(groups), *_higher_rate(groups), _pruned_or_structured(groups)]
+    paper += [Claim(text, "LeNet-5 has not been trained here", judge=lambda family: "Open: not run") for text in OF_LENET_5]
     asked = [_weights(groups), _pruned_or_random(groups)]
-    return [(("The slides", "Measured here, points", "Verdict"), paper), (("Not in the slides", "Measured here, points", "Verdict"), asked)]
+    heads = "Measured here, points", "Verdict"
+    return [Table(("The slides", *heads), paper), Table(("Not in the slides", *heads), asked, of_paper=False)]
 
 
 def _percent(sparsity):
@@ -120,6 +123,14 @@ def _weights(groups):
         for s in SPARSITIES[2:]
     }
     return _pooled("(lottery ticket) Original weights train better than new ones", pairs, "original", "new")
+
+
+def _pruned_or_structured(groups):
+    pairs = {
+        _percent(s): (group(groups, "iterative", "iterative", s, every=EVERY), group(groups, "structures", "radix", s))
+        for s in SPARSITIES[:3]
+    }
+    return _pooled("On LeNet-300-100 pruning does better than a structure from the start", pairs, "iterative", "RadiX-Net")
 
 
 def _pruned_or_random(groups):

@@ -44,6 +44,11 @@ def report(folder):
     write_text(folder / "README.md", "\n".join(line for section in sections for line in section).rstrip() + "\n")
 
 
+def judged(found):
+    """The tables of claims of what `load_runs` returned."""
+    return tables(grouped(run for name, run in found.items() if name != "timing"))
+
+
 def _head(runs, timing):
     seeds = sorted({r["seed"] for r in runs})
     epochs = sorted({r["epochs"] for r in runs if r["part"] != "scan"})
