@@ -48,14 +48,15 @@ def test_every_run_has_a_name_of_its_own():
 
 
 def test_structured_goes_on_and_reports(few, monkeypatch, tmp_path, capsys):
-    replace(monkeypatch, "structured", SPARSITIES=(0.5, 0.9, 0.95, 0.99), REPEATS=2)
+    replace(monkeypatch, "structured", SPARSITIES=(0.5, 0.9, 0.95, 0.99), REPEATS=2, SLICE=0.0, REST=0.0)
     monkeypatch.setattr(timing, "SPARSITIES", (0.99,))
     first = sweep("structured", tmp_path, "--parts", "dense", "one-time", "--seeds", "0", "--epochs", "3")
     assert len(first) == 5
-    parts = ("dense", "one-time", "structures", "connections", "iterative", "frequency", "retrain", "--timing")
+    parts = ("dense", "one-time", "structures", "connections", "iterative", "frequency", "retrain", "--timing", "--degrees")
     found = sweep("structured", tmp_path, "--parts", *parts, "--seeds", "0", "--epochs", "3")
     assert all(found[name] == first[name] for name in first) and "finished before" in capsys.readouterr().out
-    timed = found.pop("timing")["timing"]
+    timed, counted = found.pop("timing")["timing"], found.pop("degrees")["degrees"]
+    assert [sum(one["pixels"]) for one in counted] == [sum(one["first"]) for one in counted] == [11_760] * 2 + [2_352] * 2
     assert timed[0]["step_speedup"] == 1 and len(timed) == 20
     for run in found.values():
         if run["arm"] in ("one-time", "iterative", "prune-retrain") and run["sparsity"] > 0:
@@ -66,7 +67,7 @@ def test_structured_goes_on_and_reports(few, monkeypatch, tmp_path, capsys):
     text = (tmp_path / "README.md").read_text(encoding="utf-8")
     for wanted in ("## The claims", "retraining.png", "threshold_and_sparsity.png", "RadiX-Net | 90.0 %", "Open: 1 seed"):
         assert wanted in text
-    assert len(list(tmp_path.glob("*.png"))) == 3
+    assert len(list(tmp_path.glob("*.png"))) == 4 and "## What pruned structures look like" in text
 
 
 def test_a_run_that_diverges_counts_as_chance(few, tmp_path):
@@ -78,7 +79,7 @@ def test_annealed_goes_on_and_reports(few, tmp_path):
     arguments = ("--samples", "small", "--epochs", "8", "--seeds", "0", "1")
     first = sweep("annealed", tmp_path, *arguments, "--arms", "none")
     found = sweep("annealed", tmp_path, *arguments, "--arms", *annealed.ARMS)
-    assert len(found) == 12 and all(found[name] == first[name] for name in first)
+    assert len(found) == 18 and all(found[name] == first[name] for name in first)
     for run in found.values():
         pruned = run["arm"] not in ("none", "dropout")
         assert run["connections"] == [1568 if pruned else 15_680, 200], run["arm"]

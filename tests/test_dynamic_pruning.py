@@ -18,7 +18,7 @@ def small(monkeypatch):
     """Tiny nets and random images in place of the paper's."""
     nets = {"mlp-1k": (784, 30, 20, 30, 10), "mlp-4k": (784, 40, 20, 40, 10), "mlp-4k4l": (784, 40, 20, 20, 20, 10)}
     small = {net: (784, *(5,) * (len(widths) - 2), 10) for net, widths in nets.items()}
-    replace(monkeypatch, "dynamic_pruning", NETS=nets, SMALL=small)
+    replace(monkeypatch, "dynamic_pruning", NETS=nets, SMALL=small, SLICE=0.0, REST=0.0)
     monkeypatch.setitem(settings.SETTINGS, "epsilon", 3)
     monkeypatch.setitem(settings.SETTINGS, "held_out", 50)
     rng = np.random.default_rng(0)

@@ -129,7 +129,7 @@ def train(setting, data, checkpoint=None):
     """
     start = time.perf_counter()
     training, held_out, test = data
-    input_dropout = DROPOUT if setting.arm == "dropout" else 0.0
+    input_dropout = DROPOUT if "dropout" in setting.arm else 0.0
     net = MLP(SIZES, topology=Dense(), input_dropout=input_dropout, seed=setting.seed)
     seen = Seen(*test, net)
     trainer = Trainer(net, optimizer=Adam(lr=LR), policy=Tested(policy(setting), seen), callbacks=[seen])

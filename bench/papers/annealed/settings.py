@@ -19,6 +19,10 @@ ARMS = {  # the paper's four, then the two algorithms that it stands on
     "smallest": AnnealedPruning(LAYER, KEEP, first=FIRST, post=POST, target="smallest"),
     "fsa": FSA(KEEP, layers=(LAYER,)),
     "train-prune-retrain": None,  # after half of the epochs
+    # what the paper leaves to later work: removal at once and for good, and both regularizers together
+    "largest-permanent": AnnealedPruning(LAYER, KEEP, first=FIRST, post=POST, permanent=True),
+    "smallest-permanent": AnnealedPruning(LAYER, KEEP, first=FIRST, post=POST, target="smallest", permanent=True),
+    "smallest-dropout": AnnealedPruning(LAYER, KEEP, first=FIRST, post=POST, target="smallest"),
 }
 PAPER_ARMS = ("none", "dropout", "largest", "smallest")
 

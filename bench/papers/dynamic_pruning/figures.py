@@ -113,23 +113,21 @@ def _bottom(own):
 
 
 def _training_time(figure, timed):
-    """Bars: steps and topology changes, with the smallest and the largest round as a line."""
+    """Bars: an epoch of each arm, with the smallest and the largest round as a line; changes are too short to be drawn, and are written."""
     axes = figure.axes[0]
     names = [arm for arm in ARMS if arm in timed]
-    steps = [statistics.median(timed[arm]["seconds"]) for arm in names]
     changes = [statistics.median(timed[arm]["evolution_seconds"]) for arm in names]
     rounds = [totals(timed[arm]) for arm in names]
     middle = [statistics.median(t) for t in rounds]
-    axes.barh(names, steps, color=[STYLES[arm][0] for arm in names], alpha=0.75)
-    axes.barh(names, changes, left=steps, color="red")
+    axes.barh(names, middle, color=[STYLES[arm][0] for arm in names], alpha=0.75)
     ends = [[m - min(t) for m, t in zip(middle, rounds, strict=True)], [max(t) - m for m, t in zip(middle, rounds, strict=True)]]
     axes.errorbar(middle, names, xerr=ends, fmt="none", ecolor="black", capsize=3, linewidth=1)
     for name, value, total, change in zip(names, middle, rounds, changes, strict=True):
         text = f" {value:.2f} s" + (f", change {1000 * change:.1f} ms" if change > 1e-3 else "")
         axes.annotate(text, (max(total), name), va="center", fontsize="small", xytext=(4, 0), textcoords="offset points")
     axes.invert_yaxis()
-    axes.set_xlim(0, 1.45 * max(map(max, rounds)))
-    axes.set_xlabel("seconds of training per epoch (median; line: fastest to slowest)\nred: topology change, at zetas of all 500 epochs")
+    axes.set_xlim(0, 1.3 * max(map(max, rounds)))
+    axes.set_xlabel("seconds of training per epoch, changes included (median; line: fastest to slowest)")
 
 
 def _accuracy(figure, own):

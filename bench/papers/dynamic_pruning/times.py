@@ -1,5 +1,6 @@
-"""What an epoch of each arm costs: all arms take turns on an otherwise idle machine, at zetas from the whole of the paper's run."""
+"""What an epoch of each arm costs: slices of a second in turn, with rests, on an idle machine, zetas from all of the paper's run."""
 
+import math
 import statistics
 import time
 from dataclasses import dataclass, replace
@@ -10,10 +11,11 @@ from sparsemlp.randomness import stream
 from sparsemlp.schedules import Schedule, as_schedule
 
 from ..shared import runs
-from ..shared.tables import machines, row
+from ..shared.tables import commits, machines, row
 from .settings import ARMS, SETTINGS, build
 
 PAPER_EPOCHS = 500
+SLICE, REST = 1.0, 0.5  # seconds
 SHARES = {True: 10, False: 5}  # dense arms train on a tenth of the images in each round, sparse ones on a fifth
 
 
@@ -48,56 +50,74 @@ class Sampled(Schedule):
 
 
 class _Pause(Callback):
-    """Ends each `fit` after one epoch; the next one goes on."""
+    """Ends each `fit` after some epochs; the next one goes on."""
+
+    def on_fit_begin(self, trainer):
+        self.left = self.epochs
 
     def on_epoch_end(self, trainer, record):
-        trainer.stop_training = "pause"
+        self.left -= 1
+        if not self.left:
+            trainer.stop_training = "pause"
 
 
 def measure(net, arms, rounds, data, seed=0):
-    """Time arms of one net, an epoch of each in turn.
+    """Time arms of one net, in turn, each for at least a second of epochs and after a rest.
 
     Parameters
     ----------
     net, arms : names of the experiment
     rounds : int
-        Epochs of each arm that are counted; one more comes first, to warm up. The arms' order is drawn anew each round:
-        what ran before may matter (threads of BLAS may still spin after a dense step).
-    data : what `dynamic_pruning.load_data` returns
+        Slices of each arm that are counted; an epoch comes first, to warm up. The arms' order is drawn anew each round: what ran before
+        may matter (threads of BLAS may still spin after a dense step), though each arm rests before it begins.
+    data : what `run.load_data` returns
     seed : int
 
     Returns
     -------
     dict
         "arms": by arm, lists by round: "seconds" of an epoch's steps with augmentation, "evolution_seconds" and "zeta" of the change
-        before it; "images": how many were trained on; the steps' seconds are scaled to all.
+        before it, means over the epochs of a slice; "images": how many were trained on, the steps' seconds are scaled to all; "epochs"
+        of a slice.
     """
     (X, y), _, _, augment = data
-    trainers, images = {}, {}
-    for arm in arms:
+    for arm in ("dense", "set"):  # compiles what an epoch and a change need
+        Trainer(build("mlp-1k", arm, seed), policy=ARMS[arm]()).fit(X[:200], y[:200], epochs=3, augment=augment)
+    images = {arm: len(X) // SHARES["dense" in arm] for arm in arms}
+    start = time.perf_counter()
+
+    def trainer(arm):
         policy = ARMS[arm]()
         if isinstance(policy, SET):
             policy = replace(policy, zeta=Sampled(as_schedule(policy.zeta), PAPER_EPOCHS))
-        network = build(net, arm, seed)
         optimizer = SGD(lr=SETTINGS["lr"], momentum=SETTINGS["momentum"])
-        trainers[arm] = Trainer(network, optimizer=optimizer, policy=policy, callbacks=[_Pause()])
-        images[arm] = len(X) // SHARES["dense" in arm]
-    for arm in ("dense", "set"):  # compiles what an epoch and a change need
-        Trainer(build("mlp-1k", arm, seed), policy=ARMS[arm]()).fit(X[:200], y[:200], epochs=3, augment=augment)
-    start = time.perf_counter()
+        return Trainer(build(net, arm, seed), optimizer=optimizer, policy=policy, callbacks=[_Pause()])
+
+    def fit(one, arm, in_slice, epochs, resume):
+        n = images[arm]
+        one.callbacks[0].epochs = in_slice
+        return one.fit(X[:n], y[:n], epochs=epochs, batch_size=SETTINGS["batch_size"], augment=augment, resume=resume)
+
+    trainers, in_slice = {}, {}
+    for arm in arms:
+        took = fit(trainer(arm), arm, 2, 2, False).last["seconds"]
+        in_slice[arm] = max(1, math.ceil(SLICE / took))
+        trainers[arm] = trainer(arm)
     for turn in range(rounds + 1):
         for k in stream(seed, "procedure", turn).permutation(len(trainers)):
             arm = [*trainers][k]
-            n = images[arm]
-            trainers[arm].fit(X[:n], y[:n], epochs=rounds + 1, batch_size=SETTINGS["batch_size"], augment=augment, resume=turn > 0)
+            time.sleep(REST)
+            fit(trainers[arm], arm, in_slice[arm] if turn else 1, rounds * in_slice[arm] + 1, turn > 0)
     found = {}
-    for arm, trainer in trainers.items():
-        counted, scale = trainer.history.records[1:], len(X) / images[arm]
+    for arm, one in trainers.items():
+        counted, scale, k = one.history.records[1:], len(X) / images[arm], in_slice[arm]
+        slices = [counted[i : i + k] for i in range(0, len(counted), k)]
         found[arm] = {
             "images": images[arm],
-            "seconds": [round(scale * r["seconds"], 5) for r in counted],
-            "evolution_seconds": [round(r["evolution_seconds"], 6) for r in counted],
-            "zeta": [r["zeta"] and round(r["zeta"], 6) for r in counted],
+            "epochs": k,
+            "seconds": [round(scale * statistics.mean(r["seconds"] for r in s), 5) for s in slices],
+            "evolution_seconds": [round(statistics.mean(r["evolution_seconds"] for r in s), 6) for s in slices],
+            "zeta": [s[0]["zeta"] and round(statistics.mean(r["zeta"] for r in s), 6) for s in slices],
         }
     return {
         "experiment": "dynamic-pruning-times",
@@ -150,11 +170,18 @@ def table(times):
     return [
         *lines,
         "",
-        f"Medians of {rounds} rounds on {machines(times.values())}, nothing else running; the arms take turns, an epoch each.",
+        f"Medians of {rounds} rounds on {machines(times.values())}, commit {commits(times.values())}; the arms take turns. {_how(times)}",
         f"The zetas are taken from all over a run of {PAPER_EPOCHS} epochs, so that EXD's average is not that of its first epochs.",
         "Images: trained on in a round; the steps' seconds are scaled to all.",
         "",
     ]
+
+
+def _how(times):
+    """What is said of the slices; the first edition's were an epoch each, without rests."""
+    if all("epochs" in t for timed in times.values() for t in timed["arms"].values()):
+        return f"A slice takes at least {SLICE:g} s, after a rest of {REST:g} s."
+    return "Slices of one epoch of part of the images, 0.08 to 3 s, without rests: arms of equal steps differ by up to 42 % by chance."
 
 
 def totals(timed):

@@ -7,6 +7,7 @@ Runs are independent; what has been run is never run again, so an interrupted sw
 """
 
 from ..shared import command, runs
+from . import degrees
 from .report import report
 from .run import load_data, train
 from .settings import PARTS, settings
@@ -22,6 +23,7 @@ def main(argv=None):
     add("--epochs", type=int, default=10, help="length of each run; s(t) stretches over it")
     add("--work", metavar="FOLDER", help="of trained nets that other runs start from; default: OUT/work")
     add("--timing", action="store_true", help="also time a step and a prediction of every structure, in turn")
+    add("--degrees", action="store_true", help="also count the connections of each pixel and unit of the pruned nets")
     args = parser.parse_args(argv)
     work = args.work or args.out / runs.WORK
     if command.begin(args):
@@ -30,6 +32,8 @@ def main(argv=None):
         runs.sweep(args.out, named, train, args.seconds)
         if args.timing:
             measure(args.out, work, data, args.epochs)
+        if args.degrees:
+            degrees.measure(args.out, work, data, args.epochs)
     report(args.out)
 
 

@@ -7,6 +7,7 @@ from sparsemlp.files import write_text
 from ..shared.claims import section
 from ..shared.runs import load_runs
 from ..shared.tables import commits, machines, row, spread
+from . import degrees
 from .claims import tables
 from .evidence import accuracy, grouped
 from .figures import draw
@@ -27,7 +28,7 @@ def report(folder):
     """Write README.md and PNG figures beside the runs."""
     folder = pathlib.Path(folder)
     runs = load_runs(folder)
-    timing = runs.pop("timing", None)
+    timing, found = runs.pop("timing", None), runs.pop("degrees", None)
     if not runs:
         print(f"No runs in {folder} yet: nothing to report.")
         return
@@ -40,13 +41,13 @@ def report(folder):
         _sizes(groups, timing),
         _connections(groups, timing),
     ]
-    sections += [_frequency(groups), _retrain(groups), draw(folder, groups)]
+    sections += [_frequency(groups), _retrain(groups), degrees.table(found), draw(folder, groups), degrees.draw(folder, found)]
     write_text(folder / "README.md", "\n".join(line for section in sections for line in section).rstrip() + "\n")
 
 
 def judged(found):
     """The tables of claims of what `load_runs` returned."""
-    return tables(grouped(run for name, run in found.items() if name != "timing"))
+    return tables(grouped(run for name, run in found.items() if name not in ("timing", "degrees")))
 
 
 def _head(runs, timing):
@@ -59,6 +60,8 @@ def _head(runs, timing):
         timed = (
             f"fastest of {timing['repeats']} repeats by turns, {threads} thread(s), the dense net by BLAS in the same engine, commit {at}"
         )
+        if "slice" in timing:
+            timed += f", slices of {timing['slice']:g} s after rests of {timing['rest']:g} s"
         if timing.get("busy", True):
             timed += (
                 ". Other programs held the CPUs meanwhile: nets of equally many connections differ by up to a factor of 2 from that alone"

@@ -11,7 +11,8 @@ from ..shared import runs
 from .run import found_network
 from .settings import BATCH, LR, MOMENTUM, SIZES, SPARSITIES, Setting, settings, topology
 
-REPEATS, STEPS, PREDICTED = 31, 5, 10_000
+REPEATS, STEPS, PREDICTED = 5, 5, 10_000
+SLICE, REST = 0.5, 0.2  # seconds
 
 
 def structures(work, data, epochs):
@@ -27,42 +28,41 @@ def structures(work, data, epochs):
 
 
 def measure(folder, work, data, epochs):
-    """Time all structures by turns, and write medians and minima, in seconds, with the dense net's minimum over each one's.
+    """Time all structures by turns, and write medians and minima, in seconds, with the dense net's median and minimum over each one's.
 
-    A step is the public `Trainer.train_step`: batch 100, momentum. A prediction is `predict` of 10,000 images.
+    A step is the public `Trainer.train_step`: batch 100, momentum. A prediction is `predict` of 10,000 images. Each structure rests, then
+    steps for half a second at least and predicts for as long; what a slice gives is its mean.
     """
     (X, y), _, (X_test, _) = data
     found = list(structures(work, data, epochs))
     trainers = [Trainer(net, optimizer=SGD(lr=LR, momentum=MOMENTUM)) for *_, net in found]
     batches = [(X[k : k + BATCH], y[k : k + BATCH].astype(int)) for k in range(0, min(len(X), STEPS * BATCH), BATCH)]
     steps, predictions = ([[] for _ in found] for _ in range(2))
-    for repeat in range(REPEATS + 2):
+    for repeat in range(REPEATS + 1):
         for k, trainer in enumerate(trainers):
-            start = time.perf_counter()
-            for batch in batches:
-                trainer.train_step(*batch)
-            middle = time.perf_counter()
-            trainer.network.predict(X_test[:PREDICTED])
-            end = time.perf_counter()
-            if repeat > 1:  # the first two warm up
-                steps[k].append((middle - start) / len(batches))
-                predictions[k].append(end - middle)
+            time.sleep(REST)
+            step = _slice(lambda i, one=trainer: one.train_step(*batches[i % len(batches)]))
+            prediction = _slice(lambda i, one=trainer: one.network.predict(X_test[:PREDICTED]))
+            if repeat:  # the first warms up
+                steps[k].append(step)
+                predictions[k].append(prediction)
     busy = hasattr(os, "getloadavg") and os.getloadavg()[0] > 1.5 * get_num_threads()  # others ran beside it
     rows = []
     for (part, arm, sparsity, net), step, prediction in zip(found, steps, predictions, strict=True):
-        rows.append(
-            {
-                "part": part,
-                "arm": arm,
-                "sparsity": sparsity,
-                "connections": net.n_connections,
-                "step_median": statistics.median(step),
-                "step_minimum": min(step),
-                "predict_median": statistics.median(prediction),
-                "predict_minimum": min(prediction),
-                "step_speedup": min(steps[0]) / min(step),
-                "predict_speedup": min(predictions[0]) / min(prediction),
-            }
-        )
-    result = {"timing": rows, "machine": machine(), "busy": busy, "repeats": REPEATS, "batch_size": BATCH, "predicted": PREDICTED}
-    runs.put(folder, "timing", result)
+        one = {"part": part, "arm": arm, "sparsity": sparsity, "connections": net.n_connections}
+        for name, own, dense in (("step", step, steps[0]), ("predict", prediction, predictions[0])):
+            one |= {f"{name}_median": statistics.median(own), f"{name}_minimum": min(own)}
+            one |= {f"{name}_speedup": min(dense) / min(own), f"{name}_speedup_median": statistics.median(dense) / statistics.median(own)}
+        rows.append(one)
+    result = {"timing": rows, "machine": machine(), "busy": busy, "repeats": REPEATS, "slice": SLICE, "rest": REST}
+    runs.put(folder, "timing", {**result, "batch_size": BATCH, "predicted": PREDICTED})
+
+
+def _slice(call):
+    """Seconds of one call, the mean of those that fit into a slice."""
+    n, start = 0, time.perf_counter()
+    while True:
+        call(n)
+        n, now = n + 1, time.perf_counter()
+        if now - start >= SLICE:
+            return (now - start) / n
