@@ -1,7 +1,12 @@
 """The runs of experiments: lines of one file, whole or not there; and the stored pages, which the stored lines give again."""
 
+import inspect
 import json
+import os
 import shutil
+import subprocess
+import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -54,6 +59,52 @@ def test_a_line_that_is_no_run_is_named(tmp_path):
         (tmp_path / runs.FILE).write_text('{"name": "a"}\n' + line + "\n", encoding="utf-8")
         with pytest.raises(ValueError, match="line 2 is no run"):
             runs.load_runs(tmp_path)
+
+
+def slow(number, base, checkpoint):
+    return done(number) | {"base": base, "process": os.getpid()}
+
+
+def fails(number, base, checkpoint):
+    if number == 1:
+        raise ValueError("the second run")
+    return done(number)
+
+
+def common():
+    return {"base": 10}
+
+
+def test_processes_train_side_by_side(tmp_path):
+    """In a script of its own: a new process must find the functions by their names."""
+    path = tmp_path / "own_functions.py"
+    source = "\n\n".join(inspect.getsource(f) for f in (done, slow, fails, common))
+    path.write_text(f"import os\n\n{source}", encoding="utf-8")
+    code = (
+        "import sys, types; sys.path[:0] = sys.argv[1:3]; import own_functions as own; from bench.papers.shared import runs\n"
+        "if __name__ == '__main__':\n"
+        "    wanted = [(f'run{k}', {'number': k}) for k in range(5)]\n"
+        "    args = types.SimpleNamespace(seconds=None, processes=2, threads=1)\n"
+        "    assert runs.sweep(sys.argv[3], wanted, own.slow, own.common, args)\n"
+        "    try: runs.sweep(sys.argv[3] + '2', wanted, own.fails, own.common, args)\n"
+        "    except ValueError as error: print(error)\n"
+    )
+    script = tmp_path / "script.py"
+    script.write_text(code, encoding="utf-8")
+    out = tmp_path / "out"
+    command = [sys.executable, str(script), str(PAPERS.parents[1]), str(tmp_path), str(out)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "the second run" in ended.stdout
+    found = runs.load_runs(out)
+    assert [run["number"] for run in found.values()] == [0, 1, 2, 3, 4] and {run["base"] for run in found.values()} == {10}
+    assert 1 <= len({run["process"] for run in found.values()}) <= 2 and os.getpid() not in {run["process"] for run in found.values()}
+    assert "run1" not in runs.load_runs(f"{out}2")
+
+
+def test_no_run_is_begun_too_late(tmp_path, capsys):
+    assert not runs.sweep(tmp_path, wanted(3), lambda number, checkpoint: done(number), args=SimpleNamespace(seconds=0))
+    assert "3 of 3 runs are left for later" in capsys.readouterr().out and not runs.load_runs(tmp_path)
+    assert runs.sweep(tmp_path, wanted(3), lambda number, checkpoint: done(number), args=SimpleNamespace(seconds=60))
 
 
 def test_a_measurement_takes_the_place_of_an_earlier_one(tmp_path):

@@ -9,7 +9,7 @@ Runs are independent; what has been run is never run again, so an interrupted sw
 from ..shared import command, runs
 from .evidence import chosen_trial, grouped
 from .report import report
-from .run import Starts, load_data, train
+from .run import shared, train
 from .settings import ADAPTIVE, ARMS, SETTINGS, STATIC, auxiliary_arms, run_name
 
 FIRST_ARMS = [*STATIC, *(arm for arm, settings in ADAPTIVE.items() if settings.trial is not None)]
@@ -26,12 +26,10 @@ def main(argv=None):
     add("--folds", nargs="+", type=int, default=folds, choices=folds, metavar="FOLD", help="which tenths to test on; also the seeds")
     args = parser.parse_args(argv)
     if command.begin(args):
-        shared = {"data": load_data(), "starts": Starts()}
 
         def sweep(arms):
             wanted = [(arm, fold) for fold in args.folds for arm in arms]
-            named = [(run_name(*w), {"arm": w[0], "fold": w[1], **shared}) for w in wanted]
-            return runs.sweep(args.out, named, train, args.seconds)
+            return runs.sweep(args.out, [(run_name(*w), {"arm": w[0], "fold": w[1]}) for w in wanted], train, shared, args)
 
         if sweep(args.arms or FIRST_ARMS) and not args.arms:
             trial = chosen_trial(grouped(runs.load_runs(args.out).values()))

@@ -67,6 +67,11 @@ class Starts:
         return copy.deepcopy(self.kept[name])
 
 
+def shared():
+    """What all runs of a process need."""
+    return {"data": load_data(), "starts": Starts()}
+
+
 def train(arm, fold, data, starts, checkpoint=None):
     """One run.
 

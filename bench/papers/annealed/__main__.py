@@ -8,7 +8,7 @@ Runs are independent; what has been run is never run again, so an interrupted sw
 
 from ..shared import command, runs
 from .report import report
-from .run import load_data, train
+from .run import shared, train
 from .settings import ARMS, SAMPLES, Setting
 
 
@@ -22,9 +22,8 @@ def main(argv=None):
     add("--epochs", type=int, default=20)
     args = parser.parse_args(argv)
     if command.begin(args):
-        data = load_data()
         wanted = [Setting(samples, arm, seed, args.epochs) for samples in args.samples for seed in args.seeds for arm in args.arms]
-        runs.sweep(args.out, [(s.name, {"setting": s, "data": data}) for s in wanted], train, args.seconds)
+        runs.sweep(args.out, [(s.name, {"setting": s}) for s in wanted], train, shared, args)
     report(args.out)
 
 

@@ -38,6 +38,11 @@ def load_data():
     return training, _part(X, y, held_out), _part(X_test, y_test, slice(None))
 
 
+def shared():
+    """What all runs of a process need."""
+    return {"data": load_data()}
+
+
 def _part(X, y, rows):
     return np.asarray(X[rows] / 255, np.float32), y[rows]
 

@@ -9,7 +9,7 @@ A run is one setting with all its trials; what has been run is never run again, 
 from ..shared import command, runs
 from .evidence import chosen
 from .report import report
-from .run import load_data, mean_images, run
+from .run import load_data, mean_images, run, shared
 from .settings import DATASETS, figure2_settings, figure3_settings, fitness_settings, k_by_p_settings, scan_settings, table_settings
 
 PARTS = {"table1": table_settings, "fitness": fitness_settings, "k-by-p": k_by_p_settings, "figure3": figure3_settings, "figure2": None}
@@ -27,12 +27,11 @@ def main(argv=None):
     add("--figure2-epochs", type=int, default=25, help="length of each run of figure 2")
     args = parser.parse_args(argv)
     if command.begin(args):
-        data = load_data()
-        runs.put(args.out, "mean-image", mean_images(data))
+        runs.put(args.out, "mean-image", mean_images(load_data()))
 
         def sweep(settings, trials):
-            named = [(setting.name(trials), {"setting": setting, "trials": trials, "data": data}) for setting in settings]
-            return runs.sweep(args.out, named, run, args.seconds)
+            named = [(setting.name(trials), {"setting": setting, "trials": trials}) for setting in settings]
+            return runs.sweep(args.out, named, run, shared, args)
 
         scanned = set(args.parts) == {"figure2"} or sweep(scan_settings(), args.scan_trials)
         at = chosen(runs.load_runs(args.out).values())

@@ -59,6 +59,11 @@ def load_data():
     return data
 
 
+def shared():
+    """What all runs of a process need."""
+    return {"data": load_data()}
+
+
 def trial(setting, seed, data):
     """One trained net.
 

@@ -10,7 +10,7 @@ Runs are independent; what has been run is never run again, so an interrupted sw
 from ..shared import command, runs
 from . import memory, times
 from .report import report
-from .run import load_data, train
+from .run import load_data, shared, train
 from .settings import ARMS, NETS, PAPER_ARMS, STARTS, run_name
 
 
@@ -28,16 +28,16 @@ def main(argv=None):
     add("--memory", action="store_true", help="instead of runs, count the bytes of training, prediction and files")
     args = parser.parse_args(argv)
     if command.begin(args):
-        data = load_data()
         if args.memory:
             runs.put(args.out, "memory", memory.measure())
         elif args.time:
+            data = load_data()
             for net in args.nets:
                 times.write(args.out, net, args.arms, args.time, data)
         else:
             wanted = [(net, arm, seed, args.epochs, args.start) for net in args.nets for seed in args.seeds for arm in args.arms]
-            named = [(run_name(*w), dict(zip(("net", "arm", "seed", "epochs", "start"), w, strict=True), data=data)) for w in wanted]
-            runs.sweep(args.out, named, train, args.seconds)
+            named = [(run_name(*w), dict(zip(("net", "arm", "seed", "epochs", "start"), w, strict=True))) for w in wanted]
+            runs.sweep(args.out, named, train, shared, args)
     report(args.out)
 
 

@@ -33,6 +33,11 @@ def load_data():
     return (X[kept], y[kept]), (standardizer(X[held_out]), y[held_out]), (standardizer(X_test), y_test), augment
 
 
+def shared():
+    """What all runs of a process need."""
+    return {"data": load_data()}
+
+
 class _Tests(Callback):
     """Adds the test accuracy after each epoch to its record, for the figures; nothing is chosen by it."""
 

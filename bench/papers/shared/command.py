@@ -28,6 +28,7 @@ def parser(name, text, threads=None):
     add("--threads", type=int, default=threads, help=f"default: {threads or 'every usable CPU'}")
     add("--out", type=output_path, default=RESULTS / name, metavar="FOLDER", help="of runs, figures and summary (default: %(default)s)")
     add("--seconds", type=float, help="begin no further run after so long; the rest is left for another time")
+    add("--processes", type=int, default=1, help="that train side by side; each loads the data (default: %(default)s)")
     add("--report", action="store_true", help="train and time nothing; write figures and summary from the runs that are there")
     return found
 

@@ -1,11 +1,13 @@
 """The runs of an experiment: a line of one JSON Lines file each, written at the run's end. An interrupted sweep goes on where it was."""
 
 import json
+import multiprocessing
 import os
 import pathlib
 import time
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 
-from sparsemlp import Callback, CheckpointError, load, save
+from sparsemlp import Callback, CheckpointError, load, save, set_num_threads
 from sparsemlp.files import write_text
 
 FILE = "runs.jsonl"
@@ -54,7 +56,7 @@ def unfinished(path, custom=()):
         return None
 
 
-def sweep(folder, runs, train, seconds=None):
+def sweep(folder, runs, train, shared=None, args=None):
     """Train what has no line yet.
 
     Parameters
@@ -64,36 +66,83 @@ def sweep(folder, runs, train, seconds=None):
     runs : list of (name, settings)
         In the order to train; `name` is what the run is found by.
     train : callable
-        ``train(**settings, checkpoint=path)`` returns the run's result, a dict for JSON with "wall_seconds" and "test_accuracy_last" or
-        "outcome", a few words, which are printed. It may keep an unfinished run at `path`, which is deleted when the line is written.
-    seconds : float, optional
-        Begin no further run after so long.
+        ``train(**settings, **shared(), checkpoint=path)`` returns the run's result, a dict for JSON with "wall_seconds" and
+        "test_accuracy_last" or "outcome", a few words, which are printed. It may keep an unfinished run at `path`, which is deleted when
+        the line is written.
+    shared : callable, optional
+        Makes, once in each process, what all runs need: a dict of arguments.
+    args : argparse.Namespace, optional
+        With `seconds`: begin no further run after so long; `processes` that train side by side, each with `threads`; functions must then
+        be found by their names in a new process.
 
     Returns
     -------
     bool
         Whether all runs are there.
     """
-    began = time.monotonic()
     folder = pathlib.Path(folder)
-    work = folder / WORK
-    work.mkdir(parents=True, exist_ok=True)
-    done = set(load_runs(folder))
-    for number, (name, settings) in enumerate(runs, 1):
+    (folder / WORK).mkdir(parents=True, exist_ok=True)
+    seconds, processes = getattr(args, "seconds", None), getattr(args, "processes", 1)
+    done, until = set(load_runs(folder)), None if seconds is None else time.monotonic() + seconds
+    numbered = [(f"[{number}/{len(runs)}] {name}", name, settings) for number, (name, settings) in enumerate(runs, 1)]
+    for shown, name, _ in numbered:
         if name in done:
-            print(f"[{number}/{len(runs)}] {name}: finished before", flush=True)
-            continue
-        if seconds is not None and time.monotonic() - began >= seconds:
-            print(f"[{number}/{len(runs)}] {name}: left for later", flush=True)
-            return False
-        checkpoint = work / f"{name}.unfinished"
-        result = train(**settings, checkpoint=checkpoint)
+            print(f"{shown}: finished before", flush=True)
+    left = [run for run in numbered if run[1] not in done]
+    if not left:
+        return True
+    if processes == 1:
+        _prepare(shared)
+        jobs = ((run, _run(train, run[2], folder / WORK / f"{run[1]}.unfinished")) for run in _within(left, until))
+    else:
+        jobs = _side_by_side(folder, _within(left, until), train, shared, processes, getattr(args, "threads", None))
+    ended = 0
+    for (shown, name, _), result in jobs:
         result["ended"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         _append(folder / FILE, name, result)
-        checkpoint.unlink(missing_ok=True)
+        (folder / WORK / f"{name}.unfinished").unlink(missing_ok=True)
         outcome = result.get("outcome") or f"test accuracy {result['test_accuracy_last']:.4f}"
-        print(f"[{number}/{len(runs)}] {name}: {result['wall_seconds']:.0f} s, {outcome}", flush=True)
-    return True
+        print(f"{shown}: {result['wall_seconds']:.0f} s, {outcome}", flush=True)
+        ended += 1
+    if ended < len(left):
+        print(f"{len(left) - ended} of {len(runs)} runs are left for later", flush=True)
+    return ended == len(left)
+
+
+_made = {}  # what `shared` made in this process
+
+
+def _prepare(shared, threads=None):
+    if threads is not None:
+        set_num_threads(threads)
+    _made.clear()
+    _made.update(shared() if shared else {})
+
+
+def _run(train, settings, checkpoint):
+    return train(**settings, **_made, checkpoint=checkpoint)
+
+
+def _within(runs, until):
+    """The runs that are begun in time."""
+    for run in runs:
+        if until is not None and time.monotonic() >= until:
+            return
+        yield run
+
+
+def _side_by_side(folder, runs, train, shared, processes, threads):
+    """Pairs of a run and its result, as they end; a run is begun when a process is free."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, context, _prepare, (shared, threads or 1)) as pool:
+        begun = {}
+        while True:
+            while len(begun) < processes and (run := next(runs, None)):
+                begun[pool.submit(_run, train, run[2], folder / WORK / f"{run[1]}.unfinished")] = run
+            if not begun:
+                return
+            for future in wait(begun, return_when=FIRST_COMPLETED).done:
+                yield begun.pop(future), future.result()
 
 
 def load_runs(folder):

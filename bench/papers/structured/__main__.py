@@ -7,11 +7,10 @@ Runs are independent; what has been run is never run again, so an interrupted sw
 """
 
 from ..shared import command, runs
-from . import degrees
+from . import degrees, timing
 from .report import report
-from .run import load_data, train
+from .run import load_data, shared, train
 from .settings import PARTS, settings
-from .timing import measure
 
 
 def main(argv=None):
@@ -27,13 +26,11 @@ def main(argv=None):
     args = parser.parse_args(argv)
     work = args.work or args.out / runs.WORK
     if command.begin(args):
-        data = load_data()
-        named = [(s.name, {"setting": s, "work": work, "data": data}) for s in settings(args.parts, args.seeds, args.epochs)]
-        runs.sweep(args.out, named, train, args.seconds)
-        if args.timing:
-            measure(args.out, work, data, args.epochs)
-        if args.degrees:
-            degrees.measure(args.out, work, data, args.epochs)
+        named = [(s.name, {"setting": s, "work": work}) for s in settings(args.parts, args.seeds, args.epochs)]
+        runs.sweep(args.out, named, train, shared, args)
+        for wanted, count in ((args.timing, timing.measure), (args.degrees, degrees.measure)):
+            if wanted:
+                count(args.out, work, load_data(), args.epochs)
     report(args.out)
 
 

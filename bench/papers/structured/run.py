@@ -41,6 +41,11 @@ def load_data():
     return tuple(zip(scaled, (y[kept], y[held_out], y_test), strict=True))
 
 
+def shared():
+    """What all runs of a process need."""
+    return {"data": load_data()}
+
+
 class Watch(Callback):
     """Test accuracy after each epoch, for the figures, and the threshold of the pruning before it; nothing is chosen by them."""
 
