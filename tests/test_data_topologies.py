@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn.feature_selection import f_classif, f_regression
 
 import sparsemlp as sm
-from sparsemlp.topology import correlated, fit_to_data
+from sparsemlp.topology import columns, correlated, fit_to_data
 from sparsemlp.topology.columns import Columns, draw_inputs
 from sparsemlp.topology.local import pixels, places
 
@@ -142,8 +142,10 @@ def test_correlations_are_the_textbooks(n, n_in, seed):
     X = rng(seed).integers(0, 5, (n, n_in)).astype(np.float32)
     fitted = sm.Correlated(fan_in=1).fitted(X, None, 0)
     order = fitted.columns.order
-    C = fitted._correlations(np.arange(n_in), *fitted._moments())
-    np.testing.assert_allclose(C, correlations(X[:, order]), atol=2e-5)
+    for kept in (True, False):
+        fitted.columns.kept = kept
+        C = correlated.correlations(fitted._standardised(*fitted._moments())(), np.arange(n_in))
+        np.testing.assert_allclose(C, correlations(X[:, order]), atol=2e-5)
 
 
 @given(n=st.integers(6, 60), n_in=st.integers(2, 20), classes=st.integers(2, 4), seed=st.integers(0, 99))
@@ -202,10 +204,13 @@ def test_correlated_leaves_constant_inputs_out():
     assert not mask(sm.Correlated(fan_in=5), X, None)[20:].any()
 
 
-def test_correlated_by_blocks_is_the_same(monkeypatch):
+def test_correlated_by_blocks_and_by_pieces_is_the_same(monkeypatch):
     X, y = groups()
+    X = X.round(1)  # sums of few digits, the same in any order but for the last bits
     whole = mask(sm.Correlated(fan_in=5), X, None)
     monkeypatch.setattr(correlated, "VALUES", 7 * 30)
+    monkeypatch.setattr(columns, "VALUES", 50 * 30)
+    monkeypatch.setattr(columns, "KEPT", 0)
     np.testing.assert_array_equal(mask(sm.Correlated(fan_in=5), X, None), whole)
 
 

@@ -6,6 +6,7 @@ import scipy.sparse as sp
 from .. import checks
 
 VALUES = 2**21  # numbers of a piece of X, and of a block of scores: 8 MB in float32
+KEPT = 2**24  # numbers of X that are kept once read, 64 MB; more are read again each time
 
 
 class Columns:
@@ -23,6 +24,8 @@ class Columns:
     Attributes
     ----------
     rows : int64[n_rows]
+    kept : bool
+        X is small enough to be held in memory once read.
     order : int64[n_in]
         Column `order[c]` of X is column c here.
 
@@ -44,11 +47,16 @@ class Columns:
         n, self.n_in = self.X.shape
         taken = n if max_rows is None else min(n, max_rows)
         self.rows = np.arange(taken, dtype=np.int64) * n // taken
-        self.order = np.arange(self.n_in)
+        self.order, self._kept = np.arange(self.n_in), None
         self.order = np.argsort(self._hashes(), kind="stable")
+        self.kept = taken * self.n_in <= KEPT
+        self._kept = list(self.pieces()) if self.kept else None
 
     def pieces(self):
-        """Yield (rows, float32[len(rows), n_in]), the values finite."""
+        """Yield (rows, float32[len(rows), n_in]), the values finite; not to be changed."""
+        if self._kept is not None:
+            yield from self._kept
+            return
         step = max(1, VALUES // self.n_in)
         for start in range(0, self.rows.size, step):
             rows = self.rows[start : start + step]

@@ -90,12 +90,13 @@ class _Fitted(Topology):
         fan_in = self.rule.fan_in
         check_layer(self.rule, n_in, n_out, fan_in * n_out)
         mean, scale = self._moments()
+        pieces = self._standardised(mean, scale)
         block = max(1, min(512, VALUES // n_in))
         weights = np.zeros(n_in)
         chance = 3.5 / np.sqrt(self.columns.rows.size)
         for start in range(0, n_in, block):
             stop = min(start + block, n_in)
-            C = self._correlations(np.arange(start, stop), mean, scale, start)  # the pairs before `start` are mirrored
+            C = correlations(pieces(), np.arange(start, stop), start)  # the pairs before `start` are mirrored
             C[chance > C] = 0
             np.square(C, out=C)
             weights[start:stop] += C.sum(axis=1, dtype=np.float64)
@@ -108,7 +109,7 @@ class _Fitted(Topology):
         first = np.append(first, n_out)
         for start in range(0, distinct.size, block):
             some = distinct[start : start + block]
-            log_c = np.log(np.maximum(self._correlations(some, mean, scale), LEAST)) / np.float32(self.rule.temperature)
+            log_c = np.log(np.maximum(correlations(pieces(), some), LEAST)) / np.float32(self.rule.temperature)
             log_c[np.arange(some.size), some] = 0
             for q in range(first[start], first[start + some.size], block):
                 these = units[q : min(q + block, first[start + some.size])]
@@ -128,11 +129,28 @@ class _Fitted(Topology):
         with np.errstate(divide="ignore"):
             return mean.astype(np.float32), np.where(low < high, 1 / np.sqrt(total), 0).astype(np.float32)
 
-    def _correlations(self, some, mean, scale, first=0):
-        """float32[len(some), n_in - first]: absolute correlations of some columns with the columns from `first` on."""
-        C = np.zeros((some.size, mean.size - first), np.float32)
-        for _, part in self.columns.pieces():
-            part -= mean
-            part *= scale
-            C += part[:, some].T @ part[:, first:]
-        return np.minimum(np.abs(C, out=C), 1, out=C)
+    def _standardised(self, mean, scale):
+        """A function that yields the pieces less their mean, times the scale; made once if they are kept, else in one buffer."""
+        if self.columns.kept:
+            made = [(part - mean) * scale for _, part in self.columns.pieces()]
+            return lambda: made
+
+        def pieces():
+            buffer = None
+            for _, part in self.columns.pieces():
+                buffer = np.empty_like(part) if buffer is None else buffer
+                piece = np.subtract(part, mean, out=buffer[: len(part)])
+                yield np.multiply(piece, scale, out=piece)
+
+        return pieces
+
+
+def correlations(pieces, some, first=0):
+    """float32[len(some), n_in - first]: absolute correlations of some columns with the columns from `first` on.
+
+    pieces : of X standardised, so that the squares of each column add up to 1.
+    """
+    C = 0
+    for part in pieces:
+        C += part[:, some].T @ part[:, first:]
+    return np.minimum(np.abs(C, out=C), 1, out=C)
