@@ -75,7 +75,7 @@ def _by_sparsity(figure, groups):
         low, high = axes.get_ylim()
         axes.set_ylim(max(low, 85), min(high, 99))
         axes.grid(alpha=0.3)
-        axes.legend(fontsize="small", loc="lower left")
+        axes.legend(fontsize="small", loc="lower left" if series[0][0] != "connections" else "best")
     return any_drawn
 
 
@@ -84,7 +84,15 @@ def _point(axes, groups, arm):
     for key, group in groups.items():
         if key[1] == arm:
             mean = statistics.mean(100 * accuracy(r) for r in group)
-            axes.plot([100 * group[0]["sparsity_reached"]], [mean], marker="o", color=STYLES[arm][1], fillstyle="none")
+            axes.plot(
+                [100 * group[0]["sparsity_reached"]],
+                [mean],
+                marker="o",
+                color=STYLES[arm][1],
+                fillstyle="none",
+                linestyle="",
+                label=f"{STYLES[arm][0]}, 300-100",
+            )
 
 
 def _over_time(figure, groups):
