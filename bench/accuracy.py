@@ -33,7 +33,7 @@ def train(arm, sizes, data, args, lr, seed, epochs):
     topology = sm.ErdosRenyi(epsilon=args.epsilon) if arm == "sparse" else sm.Dense()
     net = sm.MLP(sizes, topology=topology, dropout=args.dropout, seed=seed)
     policy = sm.SET(zeta=0.3) if arm == "sparse" else sm.Static()
-    trainer = sm.Trainer(net, optimizer=sm.SGD(lr=lr, momentum=0.9), policy=policy)
+    trainer = sm.Trainer(net, optimizer=sm.SGD(lr=lr, momentum=0.9), policy=policy, lr_scale=None)
     return net, trainer.fit(X, y, epochs=epochs, batch_size=args.batch_size)
 
 

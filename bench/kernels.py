@@ -18,7 +18,12 @@ import sparsemlp as sm
 from sparsemlp.benchmark import record
 from sparsemlp.benchmark.statistics import summary
 from sparsemlp.benchmark.turns import in_turns
+from sparsemlp.engine.batches import Rows, StepTargets
+from sparsemlp.engine.gradients import Gradients
+from sparsemlp.engine.step import Step
 from sparsemlp.engine.threads import engine
+from sparsemlp.kernels.codes import Rule
+from sparsemlp.layers import linear
 
 CASES = [(n, density, 128) for n in (1024, 4096) for density in (0.01, 0.05, 0.2)] + [(1024, 0.05, 32), (4096, 0.05, 32), (1024, 0.05, 8)]
 
@@ -33,32 +38,39 @@ def untiled(tiles, n):
 
 
 class Layer:
-    """A net n-n-n whose second layer has everything: its plan's calls, one by one.
+    """A net n-n-n whose second layer has everything: the calls of a plan for momentum, one by one.
 
-    All steps leave the weights as they are, and the activations too, as RigL asks: calls can be repeated in any order.
+    The rate is 0 and the activations are kept: calls can be repeated in any order.
     """
 
     def __init__(self, n, density, batch):
-        self.net = sm.MLP([n, n, n], topology=sm.Uniform(density), seed=0)
-        self.trainer, self.batch = sm.Trainer(self.net, optimizer=sm.SGD(0.01, 0.9), policy=sm.RigL()), batch
+        self.net, self.batch = sm.MLP([n, n, n], topology=sm.Uniform(density), seed=0), batch
+        step = Step(self.net, "cross_entropy", sm.SGD(0.01, 0.9), keep_activations=True)
         rng = np.random.default_rng(0)
         X, y = rng.standard_normal((batch, n), np.float32), rng.integers(0, n, batch)
-        self.trainer.train_step(X, y)
-        self.plan = self.trainer._plan(batch, batch)
-        for hyper in (self.trainer._hyper, self.trainer._bias_hyper):
-            hyper[:] = 0  # rate and momentum 0: the state becomes the gradient
-        self.plan.gradients[1][..., : min(batch, self.plan.lanes)] *= 1000
-        self.forward, (self.backward, self.first) = self.plan.forward[1], self.plan.backward
+        first = step.batch(Rows(X, n), None, StepTargets(y, batch, self.net, step.loss))
+        step.train(first, 0.0)
+        self.plan = step.last_plan
+        self.plan.output_gradient[..., : min(batch, self.plan.lanes)] *= 1000
+        (backward,), (first_layer,) = self.plan.backward
+        self.timed = {"forward": self.plan.forward[1], "backward": backward, "backward, first layer": first_layer}
+        self.gradients = Gradients(self.net)
+        hypers = step.rates.hypers
+        self.checked = [call for row in self.plan.backward_calls(self.net, Rule.GRADIENT, hypers, self.gradients.states) for call in row]
 
     def calls(self):
-        found = {"forward": self.forward, "backward": self.backward, "backward, first layer": self.first}
-        self.blocks = {name: arguments[9] for name, (_, arguments) in found.items()}  # rows of a tile that a pass works in
-        return {name: partial(function, *arguments) for name, (function, arguments) in found.items()}
+        layer, lane_bytes = self.net.layers[1], self.plan.lanes * 4
+        w = layer.weights
+        sizes = {"forward": linear.FORWARD_BLOCKS, "backward": linear.BACKWARD_BLOCKS, "backward, first layer": linear.BACKWARD_BLOCKS}
+        # rows of a tile that a pass works in
+        self.blocks = {name: linear.block_rows(*w.shape, w.n_connections, lane_bytes, of) for name, of in sizes.items()}
+        return {name: call.run for name, call in self.timed.items()}
 
     def errors(self):
         """By kernel, of one call of each."""
-        for run in self.calls().values():
-            run()
+        self.timed["forward"].run()
+        for call in self.checked:
+            call.run()
         a, d, n = self.plan.activations, self.plan.gradients, self.batch
         first, second = (layer.weights for layer in self.net.layers)
         x, y, dx, dy = (untiled(t, n) for t in (a[1], a[2], d[0], d[1]))
@@ -69,8 +81,8 @@ class Layer:
         rows_first = np.repeat(np.arange(first.shape[0]), np.diff(first.indptr))
         return {
             "forward": error(y, want_y),
-            "backward": max(error(dx, want_dx), error(second.state[0], dw[rows, second.indices])),
-            "backward, first layer": error(first.state[0], want[rows_first, first.indices]),
+            "backward": max(error(dx, want_dx), error(self.gradients.layers[1][0], dw[rows, second.indices])),
+            "backward, first layer": error(self.gradients.layers[0][0], want[rows_first, first.indices]),
         }
 
 
@@ -121,7 +133,7 @@ def elementwise(args, n=1024, batch=128, size=1 << 20):
     weights = sm.MLP([4096, 4096], topology=sm.Uniform(size / 4096**2), seed=0).layers[0].weights
     copies = [np.empty_like(a) for a in (weights.perm, weights.inputs, weights.out_ptr)]
     runs = {
-        "to_tiles": (lambda: tiles.to_tiles(w, WIDTH[16], nt, X, rows, x, offsets), n * batch),
+        "to_tiles": (lambda: tiles.to_tiles(w, nt, WIDTH[16], X, rows, x, offsets), n * batch),
         "softmax_cross_entropy": (
             lambda: losses.softmax_cross_entropy(w, z, dz, dbias, labels, scale, scale_tiles, stats), 10 * batch),
         "transpose_index": (lambda: index.transpose_index(WIDTH[16], weights.indptr, weights.indices, *copies), weights.n_connections),

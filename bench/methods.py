@@ -83,7 +83,7 @@ def run(name, seed, X, y, X_test, y_test):
     """One arm with one seed: accuracy, connections, work."""
     options = dict(POLICIES[name][2]) if name in POLICIES else {}
     net = sm.MLP(options.pop("sizes", SIZES), seed=seed, **options)
-    trainer = sm.Trainer(net, optimizer=sm.Adam(lr=0.001), policy=POLICIES[name][1] if name in POLICIES else None)
+    trainer = sm.Trainer(net, optimizer=sm.Adam(lr=0.001), policy=POLICIES[name][1] if name in POLICIES else None, lr_scale=None)
     if name in POLICIES:
         histories = [trainer.fit(X, y, EPOCHS, 100)]
     else:

@@ -4,14 +4,15 @@ from . import datasets
 from .checkpoint import Checkpoint, load, save
 from .engine.threads import get_num_threads, set_num_threads
 from .errors import CheckpointError, ConnectivityWarning, DatasetError, NonFiniteError, TopologyError
-from .initializers import Glorot, He, Normal, Zeros
-from .layers import Linear
+from .initializers import Glorot, He, Initializer, Normal, Zeros
+from .layers import ActivationLayer, BatchNorm, Call, Epilogue, Layer, Linear, Parameter, SReLU
+from .losses import CustomLoss, Loss
 from .models import surgery
 from .models.autoencoder import Autoencoder
 from .models.inference_weights import for_prediction
 from .models.mlp import MLP
 from .models.network import Network
-from .optimizers import SGD, Adam, AdamW, RMSprop
+from .optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
 from .policies import (
     FSA,
     SET,
@@ -21,8 +22,10 @@ from .policies import (
     DissipatingGradients,
     IterativePruning,
     KStarts,
+    LayerView,
     OneTimePruning,
     Policy,
+    Progress,
     RandomPruning,
     RigL,
     Static,
@@ -48,6 +51,7 @@ from .schedules import (
     ExponentialDecay,
     LinearDecrease,
     Oscillating,
+    Schedule,
     StepDecay,
     WarmupCosine,
 )
@@ -67,10 +71,118 @@ from .topology import (
     label_scores,
 )
 from .training.callbacks import BestWeights, Callback, CSVLog, EarlyStopping, JSONLog, LearningRateSchedule
+from .training.communicator import Communicator, Serial
 from .training.history import History
 from .training.trainer import Trainer
+from .weights.change import Change, apply_change
 from .weights.dense import DenseWeights
 from .weights.sparse import SparseWeights
+
+__all__ = [
+    "ActivationLayer",
+    "Adam",
+    "AdamW",
+    "AdaptivePruneRetrain",
+    "Annealed",
+    "AnnealedPruning",
+    "Autoencoder",
+    "AuxiliaryLayer",
+    "BatchNorm",
+    "BestWeights",
+    "CSVLog",
+    "Call",
+    "Callback",
+    "Change",
+    "Checkpoint",
+    "CheckpointError",
+    "Combined",
+    "Communicator",
+    "ConnectivityWarning",
+    "Constant",
+    "Correlated",
+    "Cosine",
+    "CubicSparsity",
+    "CustomLoss",
+    "DatasetError",
+    "Dense",
+    "DenseWeights",
+    "DissipatingGradients",
+    "EarlyStopping",
+    "EnergyReport",
+    "Epilogue",
+    "ErdosRenyi",
+    "ExponentialDecay",
+    "FSA",
+    "Given",
+    "Glorot",
+    "He",
+    "History",
+    "Initializer",
+    "IterativePruning",
+    "JSONLog",
+    "KStarts",
+    "Layer",
+    "LayerView",
+    "LearningRateSchedule",
+    "Linear",
+    "LinearDecrease",
+    "Local",
+    "Loss",
+    "LotteryTicket",
+    "MLP",
+    "MemoryReport",
+    "Network",
+    "NonFiniteError",
+    "Normal",
+    "OneTimePruning",
+    "Optimizer",
+    "Oscillating",
+    "Parameter",
+    "Policy",
+    "Progress",
+    "PruneRetrain",
+    "RMSprop",
+    "RadixNet",
+    "RandomEquivalent",
+    "RandomExpander",
+    "RandomPruning",
+    "RigL",
+    "SET",
+    "SGD",
+    "SNIP",
+    "SReLU",
+    "Schedule",
+    "Serial",
+    "SmallWorld",
+    "SparseMLPClassifier",
+    "SparseMLPRegressor",
+    "SparseWeights",
+    "Static",
+    "StepDecay",
+    "ThresholdPruning",
+    "Topology",
+    "TopologyError",
+    "TrainPruneRetrain",
+    "Trainer",
+    "Uniform",
+    "WarmupCosine",
+    "Weighted",
+    "Zeros",
+    "apply_change",
+    "datasets",
+    "energy_report",
+    "for_prediction",
+    "get_num_threads",
+    "insert_auxiliary_layer",
+    "label_scores",
+    "load",
+    "memory_report",
+    "prune",
+    "restart",
+    "save",
+    "set_num_threads",
+    "surgery",
+]
 
 __version__ = "0.2.0"  # the only place of the version: pyproject.toml reads it here
 
@@ -86,4 +198,4 @@ def __getattr__(name):
 
 
 def __dir__():
-    return sorted([*globals(), *ESTIMATORS])
+    return sorted({*globals(), *__all__})

@@ -1,16 +1,16 @@
-"""SGD, Adam, AdamW, RMSprop: settings of the update rules in `kernels/update.py`.
+"""SGD, Adam, AdamW, RMSprop: settings of the update rules in `kernels/update.py`; and what an optimizer of one's own must be.
 
 Weight decay applies to connections, never to biases. Gradients are means over the batch.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
 
 from . import checks
+from .kernels.codes import N_HYPER, STATE_ROWS, Rule
 from .schedules import as_learning_rate
-
-# rules of kernels/update.py, by name, so that importing this module compiles nothing
-RULES = {"gradient": 0, "sgd": 1, "momentum": 2, "adam": 3, "rmsprop": 4}
 
 
 def _check_lr(optimizer):
@@ -22,15 +22,111 @@ def _check_fraction(optimizer, *fields):
         checks.fraction(f"{type(optimizer).__name__}.{field}", getattr(optimizer, field), open_high=True)
 
 
+class StepInfo(NamedTuple):
+    """What an optimizer of one's own is told of a step.
+
+    Attributes
+    ----------
+    lr : float
+        The learning rate for this parameter, the factor of `Trainer(lr_scale=)` included.
+    step : int
+        1 for the first step of the run.
+    decays : bool
+        Whether weight decay applies to this parameter: to connections, not to biases.
+    base_lr : float
+        The learning rate without the factor.
+    """
+
+    lr: float
+    step: int
+    decays: bool
+    base_lr: float
+
+
 class Optimizer:
-    """What the trainer asks of an optimizer; subclasses are frozen dataclasses with a field `lr`."""
+    """What the trainer asks of an optimizer; subclasses are frozen dataclasses with a field `lr`.
 
-    rule: int  # of kernels/update.py
-    n_state: int  # rows of state beside the values
+    An optimizer of your own defines `n_state`, how many arrays of state it keeps for each parameter, and `update(p, g, state, hyper)` in
+    NumPy. It is slower than the rules of the kernels: gradients are stored, and updated one parameter after another.
 
-    def hyper(self, lr, step):
-        """The nine numbers of kernels/update.py for step 1, 2, ... of the run, for connections."""
+    Attributes
+    ----------
+    lr : float or schedule
+    n_state : int
+        Rows of state beside the values.
+    rule : int or None
+        Of `kernels.codes.Rule`, for the library's own rules; None for an optimizer with its own `update`.
+
+    Examples
+    --------
+    >>> import numpy as np, sparsemlp as sm
+    >>> @dataclass(frozen=True)
+    ... class SignSGD(sm.Optimizer):
+    ...     lr: object = 0.001
+    ...     n_state = 0
+    ...     def update(self, p, g, state, hyper):
+    ...         p -= hyper.lr * np.sign(g)
+    >>> X, y, X_test, y_test = sm.datasets.load("digits")
+    >>> net = sm.MLP([64, 100, 10], density=0.2, seed=0)
+    >>> history = sm.Trainer(net, optimizer=SignSGD()).fit(X / 16, y, epochs=15, batch_size=32)
+    >>> net.score(X_test / 16, y_test) > 0.8
+    True
+    """
+
+    lr: Any
+    n_state: Any
+    rule: Any = None
+
+    def hyper(self, lr: float, step: int) -> tuple:
+        """The numbers of `kernels.codes.Hyper` for step 1, 2, ... of the run, for connections; of an optimizer with a rule."""
         raise TypeError(f"{type(self).__name__} must define hyper(lr, step).")
+
+    def update(self, p: np.ndarray, g: np.ndarray, state: np.ndarray, hyper: StepInfo) -> None:
+        """Change a parameter in place; of an optimizer without a rule.
+
+        Parameters
+        ----------
+        p : float[n]
+            The values. Masked weights of dense layers are set back to 0 afterwards.
+        g : float[n]
+            The gradient, the mean over the batch. May be overwritten.
+        state : float[n_state, n]
+            What the optimizer keeps, zeros before the first step.
+        hyper : StepInfo
+        """
+        raise TypeError(f"{type(self).__name__} must define update(p, g, state, hyper).")
+
+    @property
+    def fused(self) -> bool:
+        """Whether the kernels know its rule."""
+        return type(self).update is Optimizer.update
+
+    @property
+    def identity(self):
+        """What its state means: that of another optimizer with the same identity can be taken over."""
+        return int(self.rule) if self.fused else type(self).__name__
+
+
+def check_optimizer(optimizer: Optimizer) -> Optimizer:
+    """Return an optimizer that can train, or raise TypeError: an unknown rule would lead kernels out of their arrays."""
+    checks.instance("optimizer", optimizer, Optimizer, "sm.SGD(lr=0.01)")
+    name = type(optimizer).__name__
+    n_state = checks.integer(f"{name}.n_state", getattr(optimizer, "n_state", None), 0, 16, fix="How many arrays of state it keeps.")
+    if not hasattr(optimizer, "lr"):
+        raise TypeError(f"{name} must have a field lr, a number or a schedule.")
+    if not optimizer.fused:
+        return optimizer
+    own = "An optimizer of your own defines update(p, g, state, hyper) and no rule."
+    if optimizer.rule not in STATE_ROWS:
+        known = ", ".join(f"{r.value} ({r.name})" for r in STATE_ROWS)
+        raise TypeError(f"{name}.rule must be one of the kernels': {known}; got {optimizer.rule!r}. {own}")
+    rows = STATE_ROWS[optimizer.rule]
+    if n_state != rows:
+        raise TypeError(f"{name}.n_state must be {rows}, what the rule {Rule(optimizer.rule).name} reads and writes; got {n_state}. {own}")
+    numbers = optimizer.hyper(0.01, 1)
+    if len(numbers) != N_HYPER or not np.isfinite(np.asarray(numbers, float)).all():
+        raise TypeError(f"{name}.hyper must return {N_HYPER} finite numbers, by the places of kernels.codes.Hyper; got {numbers!r:.100}.")
+    return optimizer
 
 
 @dataclass(frozen=True)
@@ -65,7 +161,7 @@ class SGD(Optimizer):
 
     @property
     def rule(self):
-        return RULES["momentum"] if self.momentum else RULES["sgd"]
+        return Rule.MOMENTUM if self.momentum else Rule.SGD
 
     @property
     def n_state(self):
@@ -96,8 +192,8 @@ class Adam(Optimizer):
     betas: tuple = (0.9, 0.999)
     eps: float = 1e-8
     weight_decay: float = 0.0
-    rule: ClassVar[int] = RULES["adam"]
-    n_state: ClassVar[int] = 2
+    rule: ClassVar[Any] = Rule.ADAM
+    n_state: ClassVar[Any] = 2
 
     def __post_init__(self):
         name = type(self).__name__
@@ -153,8 +249,8 @@ class RMSprop(Optimizer):
     rho: float = 0.9
     eps: float = 1e-8
     weight_decay: float = 0.0
-    rule: ClassVar[int] = RULES["rmsprop"]
-    n_state: ClassVar[int] = 1
+    rule: ClassVar[Any] = Rule.RMSPROP
+    n_state: ClassVar[Any] = 1
 
     def __post_init__(self):
         _check_lr(self)

@@ -38,7 +38,7 @@ def draw_map(key, sample, limits, height, width, m):
 def kernel_rows(X, samples, key, limits, shape, mean, scale, dtype=np.float32):
     out = np.full((len(samples), X.shape[1]), np.nan, dtype)
     maps, scratch = np.empty((1, 6)), np.empty((1, X.shape[1]), dtype)
-    augment.augment_rows_serial(WIDTH[16], 1, X, samples, samples, key, limits, shape, mean, scale, out, maps, scratch)
+    augment.augment_rows.serial(WIDTH[16], 1, X, samples, samples, key, limits, shape, mean, scale, out, maps, scratch)
     return out
 
 

@@ -146,7 +146,7 @@ def test_numpy_opens_the_file(path):
     with zipfile.ZipFile(path) as archive:
         content = json.loads(archive.read("sparsemlp.json"))["content"]
     with np.load(path, allow_pickle=False) as arrays:
-        data = arrays[f"arrays/{content['network']['layers'][0]['data']}"]
+        data = arrays[f"arrays/{content['network']['layers'][0]['fields']['data']['array']}"]
     assert np.array_equal(data, net.layers[0].weights.data)
 
 
@@ -207,7 +207,7 @@ def test_only_networks_and_trainers(path):
     for what in (3, MyNet([2, 2]), None):
         with pytest.raises(TypeError, match="network or a trainer"):
             sm.save(path, what)
-    with pytest.raises(TypeError, match="custom must list classes"):
+    with pytest.raises(TypeError, match="custom must list layers"):
         sm.save(path, make())
         sm.load(path, custom=[Loose])
 
@@ -457,6 +457,11 @@ def npy(array, **more):
     return buffer.getvalue()
 
 
+def flipped(raw, k):
+    """The file with one bit of byte k turned."""
+    return raw[:k] + bytes([raw[k] ^ 1]) + raw[k + 1 :]
+
+
 def with_text(raw, change):
     """The file with its JSON changed in place by a function."""
     parts = members(raw)
@@ -468,7 +473,7 @@ def with_text(raw, change):
 def with_array(raw, name, change, layer=0):
     """The file with one array of a layer put through a function."""
     parts = members(raw)
-    number = json.loads(parts["sparsemlp.json"])["content"]["network"]["layers"][layer][name]
+    number = json.loads(parts["sparsemlp.json"])["content"]["network"]["layers"][layer]["fields"][name]["array"]
     key = f"arrays/{number}.npy"
     return zipped({**parts, key: npy(change(np.load(io.BytesIO(parts[key]))))})
 
@@ -504,30 +509,32 @@ def poke(k, value):
 
 
 NET, TRAINER = ("content", "network"), ("content", "trainer")
-LAYER = (*NET, "layers", 0)
+LAYER = (*NET, "layers", 0, "fields")
 HOSTILE = {
     "empty": (lambda raw: b"", "empty"),
     "other file": (lambda raw: b"#!/bin/sh\nreboot\n" * 9, "does not begin like one"),
     "other zip": (lambda raw: zipped({"a": b""}), "does not begin like one"),
     "half": (lambda raw: raw[: len(raw) // 2], "zip"),
     "last byte": (lambda raw: raw[:-1], "."),
-    "flipped weight": (lambda raw: raw[:3000] + bytes([raw[3000] ^ 1]) + raw[3001:], "."),
-    "NaN weight": (array("data", poke(3, np.nan)), r"layers\[0\].data holds NaN"),
-    "infinite state": (array("state", poke(3, np.inf)), r"layers\[0\].state holds NaN"),
+    "flipped weight": (lambda raw: flipped(raw, raw.index(b"arrays/0.npy") + 300), "CRC"),
+    "NaN weight": (array("data", poke(3, np.nan)), r"layers\[0\]: data holds NaN"),
+    "infinite state": (array("state", poke(3, np.inf)), r"layers\[0\]: state holds NaN"),
     "NaN bias": (array("bias", poke(0, np.nan)), r"bias holds NaN"),
     "index out of range": (array("indices", poke(0, 2**31 - 1)), "Output units must be from 0"),
     "negative index": (array("indices", poke(0, -1)), "Output units must be from 0"),
     "unsorted": (array("indices", lambda a: a[::-1]), "sorted and unique"),
     "doubled": (array("indices", lambda a: np.repeat(a[::2], 2)[: a.size]), "sorted and unique|must be"),
     "indptr falls": (array("indptr", poke(2, 10**6)), "indptr must rise"),
-    "indptr short": (array("indptr", lambda a: a[:-1]), "must be int32"),
+    "indptr short": (array("indptr", lambda a: a[:-1]), "indptr must rise"),
     "indptr end": (array("indptr", poke(-1, 3)), "indptr must rise"),
-    "weights too many": (array("data", lambda a: np.append(a, a)), "must be float32"),
-    "weights float64": (array("data", lambda a: a.astype(np.float64)), "must be float32"),
+    "weights too many": (array("data", lambda a: np.append(a, a)), "indices must be int32"),
+    "weights float64": (array("data", lambda a: a.astype(np.float64)), "state must be float64"),
     "indices float": (array("indices", lambda a: a.astype(np.float32)), "must be int32"),
     "big endian": (array("data", lambda a: a.astype(">f4")), "does not begin like an array"),
-    "2-D data": (array("data", lambda a: a[None]), "must be float32"),
-    "dense count": (at(*NET, "layers", 1, "n_connections", value=7), "must be float32|dense"),
+    "2-D data": (array("data", lambda a: a[None]), "indices must be int32"),
+    "dense count": (at(*NET, "layers", 1, "fields", "n_in", value=7), "data must be float32"),
+    "array twice": (at(*LAYER, "slope", value={"list": [{"array": 0}, {"array": 0}]}), "refers to arrays/0.npy twice"),
+    "layer fields": (at(*LAYER, value={}), "says nothing about"),
     "object array": (lambda raw: with_header(raw, "'<f4'", "'|O' "), "does not begin like an array"),
     "record array": (lambda raw: with_header(raw, "'<f4'", "[('x', '<f4')]"), "does not begin like an array"),
     "code in header": (lambda raw: with_header(raw, "{'descr'", "__import__('os')"), "does not begin like an array"),
@@ -547,19 +554,18 @@ HOSTILE = {
     "deep JSON": (lambda raw: zipped({**members(raw), "sparsemlp.json": b"[" * 10**5}), "recursion"),
     "doubled key": (lambda raw: zipped({**members(raw), "sparsemlp.json": b'{"a":1,"a":2}'}), "same key twice"),
     "huge number": (lambda raw: zipped({**members(raw), "sparsemlp.json": b"9" * 10**5}), "limit"),
-    "newer": (at("version", value=2), "version 2 of the format.*Update sparsemlp"),
+    "newer": (at("version", value=3), "version 3 of the format.*Update sparsemlp"),
     "version text": (at("version", value="1"), "version must be a whole number"),
     "version 0": (at("version", value=0), "version must be a whole number"),
     "other format": (at("format", value="torch"), "does not say format"),
     "no content": (at("content", value=None), "content must be dict"),
-    "width": (at(*LAYER, "n_in", value=2**40), "n_in must be from 1 to"),
-    "width text": (at(*LAYER, "n_out", value="9"), "n_out must be int"),
-    "width true": (at(*LAYER, "n_out", value=True), "n_out must be int"),
-    "count": (at(*LAYER, "n_connections", value=3), "must be float32"),
-    "huge count": (at(*LAYER, "n_connections", value=2**50), "."),
-    "chain": (at(*NET, "layers", 1, "n_in", value=21), "."),
+    "width": (at(*LAYER, "n_in", value=2**40), "n_in must be a whole number from 1 to"),
+    "width text": (at(*LAYER, "n_out", value="9"), "n_out must be a whole number"),
+    "width true": (at(*LAYER, "n_out", value=True), "n_out must be a whole number"),
+    "width of another layer": (at(*LAYER, "n_in", value=3), "indptr must rise"),
+    "chain": (at(*NET, "layers", 1, "fields", "n_in", value=21), "data must be float32"),
     "no layers": (at(*NET, "layers", value=[]), "with layers"),
-    "layer class": (at(*LAYER, "class", value="os"), "kind that is not known"),
+    "layer class": (at(*LAYER[:-1], "class", value="os"), "kind that is not known"),
     "class": (at(*NET, "class", value="Popen"), "MLP or a Network"),
     "dtype": (at(*NET, "dtype", value="object"), "float32 or float64"),
     "seed": (at(*NET, "seed", value=-1), "seed"),
@@ -567,7 +573,7 @@ HOSTILE = {
     "activation": (at(*LAYER, "activation", value="eval"), "activation"),
     "dropout": (at(*LAYER, "dropout", value=1.0), "dropout"),
     "dropout text": (at(*LAYER, "dropout", value="0"), "dropout"),
-    "array reference": (at(*LAYER, "data", value="../../x"), "does not have"),
+    "array reference": (at(*LAYER, "data", value={"array": "../../x"}), "does not have"),
     "optimizer": (at(*TRAINER, "optimizer", "class", value="os.system"), "not known here"),
     "optimizer settings": (at(*TRAINER, "optimizer", "fields", "momentum", value=7), "settings of SGD are not valid.*momentum"),
     "optimizer field": (at(*TRAINER, "optimizer", "fields", value={"evil": 1}), "SGD has no field evil"),
@@ -583,7 +589,7 @@ HOSTILE = {
     "epoch float": (at(*TRAINER, "epoch", value=1.5), "epoch must be int"),
     "states": (at(*TRAINER, "policy_states", value={"list": [None]}), "one entry for each"),
     "history": (at(*TRAINER, "history", "records", value=[1]), "list of records"),
-    "classes": (at(*NET, "classes", value={"labels": 1, "object": False}), "must be"),
+    "classes": (at(*NET, "classes", value={"labels": 1, "object": False}), "must be|twice"),
 }
 
 

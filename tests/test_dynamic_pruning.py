@@ -75,7 +75,7 @@ def test_exploration_counts_what_brute_force_counts():
 
     brute = Brute()
     brute.changes = {}
-    trainer = sm.Trainer(net, policy=Watched(Noted()), callbacks=[brute, Exploration()])
+    trainer = sm.Trainer(net, policy=Watched(Noted()), callbacks=[brute, Exploration()], lr_scale=None)
     trainer.fit(X[:200] / 16, y[:200], epochs=5)
     survived, tried = trainer.history["survived"], trainer.history["tried"]
     np.testing.assert_allclose([survived, tried], np.transpose(history))

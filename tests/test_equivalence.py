@@ -87,7 +87,7 @@ def test_density_1_equals_dense(optimizer):
     X, y = data()
     nets = [make(topology) for topology in (sm.Uniform(1.0), sm.Dense())]
     assert_same_nets(*nets, atol=0)  # one seed, one net
-    runs = [sm.Trainer(net, optimizer).fit(X, y, EPOCHS, batch_size=8, validation_data=data(8, seed=1)) for net in nets]
+    runs = [sm.Trainer(net, optimizer, lr_scale=None).fit(X, y, EPOCHS, batch_size=8, validation_data=data(8, seed=1)) for net in nets]
     assert_same_runs(*runs)
     assert_same_nets(*nets, atol=1e-10)
     assert_allclose(*(net.predict_proba(X[:8]) for net in nets), rtol=0, atol=1e-10)
@@ -100,7 +100,7 @@ def test_sparse_equals_masked_dense(optimizer):
     dense = masked_dense(sparse)
     policies = sm.Static(), Masked(masks(sparse))
     runs = [
-        sm.Trainer(net, optimizer, policy=policy).fit(X, y, EPOCHS, batch_size=8, validation_data=data(8, seed=1))
+        sm.Trainer(net, optimizer, policy=policy, lr_scale=None).fit(X, y, EPOCHS, batch_size=8, validation_data=data(8, seed=1))
         for net, policy in zip((sparse, dense), policies, strict=True)
     ]
     assert_same_runs(*runs)
@@ -148,9 +148,11 @@ def test_evolving_net_equals_masked_dense(optimizer, new):
     dense, now = masked_dense(sparse), masks(sparse)
     validation = data(8, seed=1)
     policy = RecordedSET(zeta=0.3, new=new, changes=changes)
-    first = sm.Trainer(sparse, optimizer, policy=policy, debug=True).fit(X, y, EPOCHS, batch_size=8, validation_data=validation)
+    first = sm.Trainer(sparse, optimizer, policy=policy, debug=True, lr_scale=None).fit(
+        X, y, EPOCHS, batch_size=8, validation_data=validation
+    )
     assert len(changes) == (EPOCHS - 1) * 3 and all(c.drop.size == c.grow.size > 0 for c in changes.values())
-    trainer = sm.Trainer(dense, optimizer, policy=Masked(now), callbacks=[Repeat(now, changes)])
+    trainer = sm.Trainer(dense, optimizer, policy=Masked(now), callbacks=[Repeat(now, changes)], lr_scale=None)
     assert_same_runs(first, trainer.fit(X, y, EPOCHS, batch_size=8, validation_data=validation))
     for a, b in zip(now, masks(sparse), strict=True):
         assert (a == b).all()
@@ -192,8 +194,12 @@ def test_net_that_shrinks_within_an_epoch_equals_masked_dense(optimizer):
     sparse, dropped = make(sm.ErdosRenyi(density=0.3)), {}
     dense, now = masked_dense(sparse), masks(sparse)
     n = sparse.n_connections
-    first = sm.Trainer(sparse, optimizer, policy=Thin(dropped), debug=True).fit(X, y, EPOCHS, 8, validation_data=data(8, seed=1))
-    second = sm.Trainer(dense, optimizer, policy=RepeatThin(now, dropped)).fit(X, y, EPOCHS, 8, validation_data=data(8, seed=1))
+    first = sm.Trainer(sparse, optimizer, policy=Thin(dropped), debug=True, lr_scale=None).fit(
+        X, y, EPOCHS, 8, validation_data=data(8, seed=1)
+    )
+    second = sm.Trainer(dense, optimizer, policy=RepeatThin(now, dropped), lr_scale=None).fit(
+        X, y, EPOCHS, 8, validation_data=data(8, seed=1)
+    )
     assert_same_runs(first, second)
     assert sparse.n_connections == n - len(dropped) == n - 8 * 3 and [sum(c) for c in first["connections"]][-1] == sparse.n_connections
     assert_same_nets(sparse, dense, atol=1e-10)
@@ -212,7 +218,7 @@ def test_float32_steps_from_equal_states(density, optimizer):
     dense, at = masked_dense(sparse), [np.flatnonzero(mask) for mask in masks(sparse)]
     for layer in sparse.layers + dense.layers:
         layer.allocate_state(optimizer.n_state)
-    a, b = sm.Trainer(sparse, optimizer), sm.Trainer(dense, optimizer)
+    a, b = sm.Trainer(sparse, optimizer, lr_scale=None), sm.Trainer(dense, optimizer, lr_scale=None)
     eps = np.finfo(np.float32).eps
     for t in range(25):
         rows = np.random.default_rng(t).permutation(len(X))[:8]

@@ -15,6 +15,7 @@ from sparsemlp.files import write_text
 DATA = pathlib.Path(__file__).resolve().parent / "data"
 sys.path.insert(0, str(DATA))
 from make_version1 import data as version1_data  # noqa: E402
+from make_version1_kinds import data as kinds_data  # noqa: E402
 
 
 # ---- files of an older version
@@ -48,6 +49,30 @@ def test_a_file_of_version_1_saves_again(tmp_path):
     again = sm.load(tmp_path / "x.sm")
     for a, b in zip(trainer.network.layers, again.network.layers, strict=True):
         assert np.array_equal(a.weights.data, b.weights.data) and np.array_equal(a.weights.state, b.weights.state)
+
+
+@pytest.mark.filterwarnings("ignore::sparsemlp.ConnectivityWarning")
+@pytest.mark.parametrize("kind", sorted(json.loads((DATA / "version1_kinds.json").read_text(encoding="utf-8"))))
+def test_every_kind_of_file_of_version_1_loads(kind, tmp_path):
+    """Predicts as it did, trains on by one rate for all as it did, and is saved in today's format."""
+    held = json.loads((DATA / "version1_kinds.json").read_text(encoding="utf-8"))[kind]
+    what = sm.load(DATA / f"version1_{kind}.sm")
+    net = getattr(what, "network", what)
+    X, y = kinds_data()
+    scores = net.predict(X) if kind == "autoencoder" else np.asarray(held["scores"])
+    if kind in ("rigl", "masked", "prediction"):
+        scores = np.log(net.predict_proba(X))
+        held["scores"] -= np.log(np.exp(held["scores"]).sum(axis=1, keepdims=True))
+    assert repr(net) == held["repr"]
+    np.testing.assert_allclose(scores, held["scores"], rtol=1e-4, atol=1e-5)
+    sm.save(tmp_path / "again.sm", what)
+    again = sm.load(tmp_path / "again.sm")
+    np.testing.assert_array_equal(getattr(again, "network", again).predict(X), net.predict(X))
+    if what is not net:
+        assert what.stepper.rates.scale is None
+        for trainer in (what, again):
+            trainer.fit(X, X if kind == "autoencoder" else y, epochs=trainer.epoch + 2, batch_size=16, resume=True)
+        assert what.history["loss"] == again.history["loss"]
 
 
 # ---- names

@@ -36,7 +36,7 @@ def make(layers="sparse", output="softmax", loss=None, *, sizes=SIZES, seed=3, *
     rng = np.random.default_rng(seed)
     for layer in net.layers:
         layer.bias[:] = rng.uniform(0.1, 0.5, layer.n_out) * rng.choice([-1, 1], layer.n_out)
-    return sm.Trainer(net, loss=loss)
+    return sm.Trainer(net, loss=loss, lr_scale=None)
 
 
 def batch(output, n=8, n_in=7, n_out=4, seed=1):
@@ -119,7 +119,7 @@ def test_units_without_connections():
     masks[0][2, :] = masks[0][:, 1] = masks[1][4, :] = 0
     net = sm.MLP([5, 6, 3], topology=[sm.Given(m) for m in masks], activation="tanh", dtype="float64")
     net.layers[0].bias[:] = 0.3
-    trainer = sm.Trainer(net)
+    trainer = sm.Trainer(net, lr_scale=None)
     args = batch("softmax", n_in=5, n_out=3)
     check_directions(trainer, *args)
     assert trainer.gradients(*args)[1][0][1][4] == 0  # the bias of the unit without outputs
@@ -136,7 +136,7 @@ def test_float32_gradients_are_the_rounded_ones(layers):
     X, y = batch("softmax")
     X = X.astype(np.float32)
     loss, want = exact.gradients(X, y)
-    loss32, got = sm.Trainer(net).gradients(X, y)
+    loss32, got = sm.Trainer(net, lr_scale=None).gradients(X, y)
     assert_allclose(loss32, loss, rtol=1e-6)
     for g, e in zip(got, want, strict=True):
         for a, b in zip(g, e, strict=True):
@@ -234,8 +234,8 @@ def test_policies_see_the_gradient_and_training_is_the_same(layers):
     """The unfused path, taken where a policy looks at gradients, makes the step of the fused one."""
     X, y = batch("softmax", n=24)
     fused, watched, policy = make(layers), make(layers), Watch(seen=[])
-    watched = sm.Trainer(watched.network, policy=policy, optimizer=sm.Adam(lr=0.01))
-    fused = sm.Trainer(fused.network, optimizer=sm.Adam(lr=0.01))
+    watched = sm.Trainer(watched.network, policy=policy, optimizer=sm.Adam(lr=0.01), lr_scale=None)
+    fused = sm.Trainer(fused.network, optimizer=sm.Adam(lr=0.01), lr_scale=None)
     _, gradients = fused.gradients(X[:8], y[:8])
     fused.fit(X, y, epochs=2, batch_size=8, shuffle=False)
     watched.fit(X, y, epochs=2, batch_size=8, shuffle=False)
@@ -272,7 +272,7 @@ def test_a_step_worked_by_hand(dense):
         weights = [DenseWeights(w.csr.toarray()) for w in weights]
     layers = [sm.Linear(w, np.array([0.0, 1.0]), a) for w, a in zip(weights, ("relu", "identity"), strict=True)]
     net = sm.Network(layers)
-    trainer = sm.Trainer(net, optimizer=sm.SGD(lr=0.1, momentum=0.9))
+    trainer = sm.Trainer(net, optimizer=sm.SGD(lr=0.1, momentum=0.9), lr_scale=None)
 
     loss = trainer.train_step(np.array([[1.0, 2.0]]), np.array([0]))
 

@@ -11,7 +11,6 @@ import sparsemlp as sm
 from sparsemlp.engine.threads import get_num_threads
 from sparsemlp.kernels import missing_gradients as growth
 from sparsemlp.kernels import simd
-from sparsemlp.models.surgery import places_of
 from sparsemlp.policies.base import LayerView
 from sparsemlp.policies.missing_gradients import DenseGrowth, TiledGrowth
 from sparsemlp.policies.select import largest_magnitude
@@ -43,7 +42,7 @@ def case(n_in, n_out, n_batch, density, dtype, seed, large=3):
 )  # fmt: skip
 def test_the_largest_are_those_of_the_twin(n_in, n_out, n_batch, density, dtype, seed, share):
     x, dy, tiles, weights, dropped = case(n_in, n_out, n_batch, density, dtype, seed)
-    view, stored = LayerView.of(SimpleNamespace(weights=weights), 0), places_of(weights)
+    view, stored = LayerView.of(SimpleNamespace(weights=weights), 0), weights.cells
     k = round(share * (n_in * n_out - np.sum(~dropped)))
     if k == 0:
         return
@@ -62,7 +61,7 @@ def test_candidates_are_sorted_out_again_and_again(k, monkeypatch):
     monkeypatch.setattr("sparsemlp.policies.missing_gradients.SPARE", 1)
     x, dy, tiles, weights, dropped = case(30, 20, 20, 0.2, np.float32, 0, large=1)
     view = LayerView.of(SimpleNamespace(weights=weights), 0)
-    want = naive_growth.largest_missing(x, dy, places_of(weights), dropped, k)
+    want = naive_growth.largest_missing(x, dy, weights.cells, dropped, k)
     for n_threads in THREADS:
         found = TiledGrowth(simd.WIDTH[LANES], n_threads, *tiles).largest(view, k, np.flatnonzero(dropped))
         assert found.tolist() == want.tolist()
@@ -80,7 +79,7 @@ def test_real_numbers_give_the_same_for_any_number_of_threads():
 def test_dense_layers_choose_from_the_same():
     x, dy, tiles, weights, dropped = case(12, 9, 20, 0.5, np.float64, 3)
     removed = np.ones(108, bool)
-    removed[places_of(weights)] = False
+    removed[weights.cells] = False
     dense = DenseWeights(np.ones((12, 9)), removed.reshape(12, 9))
     sparse_view = LayerView.of(SimpleNamespace(weights=weights), 0, growth_gradient=TiledGrowth(simd.WIDTH[LANES], 1, *tiles))
     dense_view = LayerView.of(SimpleNamespace(weights=dense), 0, growth_gradient=DenseGrowth((x @ dy.T).reshape(-1)))
@@ -88,7 +87,7 @@ def test_dense_layers_choose_from_the_same():
     for candidates in (None, 30, 5):
         rngs = np.random.default_rng(1), np.random.default_rng(1)
         found = sparse_view.steepest(8, drop, candidates=candidates, rng=rngs[0])
-        assert found.tolist() == dense_view.steepest(8, places_of(weights)[drop], candidates=candidates, rng=rngs[1]).tolist()
+        assert found.tolist() == dense_view.steepest(8, weights.cells[drop], candidates=candidates, rng=rngs[1]).tolist()
         assert found.size == 8 and np.all(np.diff(found) > 0)
 
 
@@ -109,7 +108,7 @@ def test_largest_magnitude_takes_the_first_of_equals():
 
 
 def test_no_compilation_after_the_first():
-    kernels = [growth.largest_missing, growth.largest_missing_serial, growth.gradients_at]
+    kernels = [growth.largest_missing.parallel, growth.largest_missing.serial, growth.gradients_at]
     compiled = None
     for seed in range(3):
         _, _, tiles, weights, dropped = case(8 + seed, 9, 5, 0.3, np.float32, seed)
@@ -131,7 +130,7 @@ def test_rigl_grows_where_the_gradient_of_that_step_is_largest():
         b.weights.data[:] = a.weights.csr.toarray().reshape(-1)
     gradients = [dw for dw, _ in sm.Trainer(dense).gradients(X, y)[1]]
     trainer = sm.Trainer(net, sm.SGD(lr=0.1), policy=sm.RigL(fraction=0.4, every=1, until=0.9))
-    before = [places_of(layer.weights) for layer in net.layers]
+    before = [layer.weights.cells for layer in net.layers]
     seen = []
     act = trainer.policy.on_step
 

@@ -62,13 +62,13 @@ def test_an_interrupt_between_update_and_mask(problem, monkeypatch, optimizer):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(step, "in_pieces", interrupted)
-    trainer._plans.clear()  # prebuilt calls hold the true one
+    trainer.stepper.forget()  # prebuilt calls hold the true one
     with pytest.raises(KeyboardInterrupt):
         trainer.fit(X, y, epochs=2, resume=True)
     assert all(layer.weights.removed[0] for layer in net.layers)
     net.check()
     monkeypatch.undo()
-    trainer._plans.clear()
+    trainer.stepper.forget()
     trainer.fit(X, y, epochs=2, resume=True)
     net.check()
 
@@ -81,7 +81,7 @@ def test_the_engine_is_free_afterwards(problem, monkeypatch, error):
     def fail(*args):
         raise error
 
-    monkeypatch.setattr(trainer, "_forward", fail)
+    monkeypatch.setattr(trainer.stepper, "forward", fail)
     with pytest.raises(error):
         trainer.fit(X, y, epochs=1)
     monkeypatch.undo()
@@ -135,7 +135,7 @@ def test_a_step_that_was_asked_for_gradients_and_interrupted_can_be_saved(proble
     def interrupted(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(trainer, "_run_step", interrupted)
+    monkeypatch.setattr(trainer.stepper, "train", interrupted)
     with pytest.raises(KeyboardInterrupt):
         trainer.fit(X, y, epochs=1)
     monkeypatch.undo()

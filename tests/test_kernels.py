@@ -46,7 +46,7 @@ class Case:
 
     def epilogue(self, activation, threshold):
         keep = threshold / 2**32 if threshold else 1.0
-        return np.array([activation, threshold, 12345], np.int64), np.array([0.1, 1 / keep, keep], self.dtype)
+        return np.array([activation, threshold, 12345, 0], np.int64), np.array([0.1, 1 / keep, keep], self.dtype)
 
     def forward(self, n_threads, activation=1, threshold=0, kernel=forward.forward):
         x = self.tiled(self.x)
@@ -117,8 +117,8 @@ def test_every_width(lanes):
 @pytest.mark.parametrize("block", [None, 5])
 def test_any_number_of_threads_gives_the_same_bits(block, groups):
     case = Case(60, 50, 0.3, 45, np.float32, 2, block=block)
-    y = case.forward(1, 3, 2**31, kernel=forward.forward_serial)
-    back = case.backward(1, 3, 2**31, groups=groups, kernel=backward.backward_serial)
+    y = case.forward(1, 3, 2**31, kernel=forward.forward.serial)
+    back = case.backward(1, 3, 2**31, groups=groups, kernel=backward.backward.serial)
     for n in THREADS:
         np.testing.assert_array_equal(case.forward(n, 3, 2**31), y)
         for slots in (1, 2, 5):
@@ -162,7 +162,7 @@ def test_update(rule):
     names = ("lr", "momentum", "beta2", "eps", "l2", "decay", "scale1", "scale2", "nesterov")
     h = np.array([{"decay": 1.0, "scale1": 1.0, "scale2": 1.0, **HYPER[rule]}.get(k, 0.0) for k in names])
     want_p, want_state = naive.update(p, g, state, rule, **HYPER[rule])
-    for call in (update.update_all, update.update_all_serial):
+    for call in (update.update_all, update.update_all.serial):
         got_p, got_state = p.copy(), state.copy()
         call(simd.WIDTH[16], 2, got_p, g, got_state, rule, h)
         np.testing.assert_allclose(got_p, want_p, rtol=1e-13)
@@ -176,9 +176,9 @@ def test_tiles(n_batch, n_features, dtype, seed):
     X = rng.integers(0, 100, (80, n_features)).astype(dtype)
     rows = rng.permutation(80)[:n_batch]
     want = naive.to_tiles(X, rows, 16)
-    for kernel, n in ((tiles.to_tiles, THREADS[-1]), (tiles.to_tiles_serial, 1)):
+    for kernel, n in ((tiles.to_tiles, THREADS[-1]), (tiles.to_tiles.serial, 1)):
         x = np.full(want.shape, np.nan, np.float32)
-        kernel(simd.WIDTH[16], simd.WIDTH[16], n, X, rows, x, np.zeros((n, 16), np.int64))
+        kernel(simd.WIDTH[16], n, simd.WIDTH[16], X, rows, x, np.zeros((n, 16), np.int64))
         np.testing.assert_array_equal(x, want)
     back = np.empty((n_batch, n_features), np.float32)
     tiles.from_tiles(simd.WIDTH[16], x, back)

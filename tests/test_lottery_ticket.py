@@ -34,7 +34,11 @@ def test_prune_keeps_the_largest_with_their_state():
     assert t.network.layers[0].weights.n_connections == 96
     t.fit(X, Y, 1)
     t.network.check()
-    for wrong, message in (((0.9, (0, 2)), "from 0 to 1; got 2"), (([0.9], None), "one for each of the 2 layers"), ((9, None), "percent")):
+    for wrong, message in (
+        ((0.9, (0, 2)), "layers with weights, of 0, 1; got 2"),
+        (([0.9], None), "one for each of the 2 layers"),
+        ((9, None), "percent"),
+    ):
         with pytest.raises(ValueError, match=message):
             sm.prune(t.network, *wrong)
 

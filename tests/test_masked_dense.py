@@ -40,7 +40,9 @@ def pair(policy=None, optimizer=None, density=0.4, **settings):
     dense = sm.MLP([12, 15, 14, 3], topology=sm.Uniform(density), dropout=0.2, dtype="float64", seed=3)
     for layer in dense.layers:
         layer.weights = masked(layer.weights)
-    return sm.Trainer(sparse, optimizer, policy=policy), sm.Trainer(dense, optimizer, policy=policy, dense_above=0, **settings)
+    return sm.Trainer(sparse, optimizer, policy=policy, lr_scale=None), sm.Trainer(
+        dense, optimizer, policy=policy, dense_above=0, **settings, lr_scale=None
+    )
 
 
 def assert_same(sparse, dense, atol=1e-12):
@@ -104,8 +106,8 @@ def dense_net(**settings):
 
 
 def test_a_dense_layer_turns_sparse_below_the_density():
-    trainer = sm.Trainer(dense_net(), sm.SGD(lr=0.05, momentum=0.9), policy=Thin(), dense_above=0.6)
-    twin = sm.Trainer(dense_net(), sm.SGD(lr=0.05, momentum=0.9), policy=Thin(), dense_above=0)
+    trainer = sm.Trainer(dense_net(), sm.SGD(lr=0.05, momentum=0.9), policy=Thin(), dense_above=0.6, lr_scale=None)
+    twin = sm.Trainer(dense_net(), sm.SGD(lr=0.05, momentum=0.9), policy=Thin(), dense_above=0, lr_scale=None)
     for t in (trainer, twin):
         t.fit(X, Y, epochs=6, batch_size=16)
     history = trainer.history
@@ -122,13 +124,13 @@ def test_a_dense_layer_turns_sparse_below_the_density():
 
 
 def test_the_default_is_one_half():
-    trainer = sm.Trainer(dense_net(), policy=Thin())
+    trainer = sm.Trainer(dense_net(), policy=Thin(), lr_scale=None)
     trainer.fit(X, Y, epochs=5, batch_size=16)
     assert [r["storage"][0] for r in trainer.history.records] == ["dense"] * 4 + ["sparse"]
 
 
 def test_a_layer_whose_connections_may_return_stays_dense():
-    trainer = sm.Trainer(dense_net(), policy=Thin(returns=True))
+    trainer = sm.Trainer(dense_net(), policy=Thin(returns=True), lr_scale=None)
     trainer.fit(X, Y, epochs=8, batch_size=16)
     assert all(layer.weights.is_dense and layer.weights.density < 0.3 for layer in trainer.network.layers)
     assert not any(trainer.history["turned_sparse"])
@@ -148,7 +150,7 @@ def test_turning_keeps_every_bit():
 @pytest.mark.parametrize("dense_above", [0.0, 0.7])
 def test_resume_gives_the_same_bits(tmp_path, dense_above):
     def new():
-        return sm.Trainer(dense_net(dropout=0.1), sm.Adam(lr=0.01), policy=Thin(), dense_above=dense_above)
+        return sm.Trainer(dense_net(dropout=0.1), sm.Adam(lr=0.01), policy=Thin(), dense_above=dense_above, lr_scale=None)
 
     whole = new()
     whole.fit(X, Y, epochs=5, batch_size=16)
@@ -167,7 +169,7 @@ def test_resume_gives_the_same_bits(tmp_path, dense_above):
 
 
 def test_memory_report_counts_the_mask():
-    trainer = sm.Trainer(dense_net(), sm.SGD(lr=0.05, momentum=0.9), policy=Thin(returns=True))
+    trainer = sm.Trainer(dense_net(), sm.SGD(lr=0.05, momentum=0.9), policy=Thin(returns=True), lr_scale=None)
     trainer.fit(X, Y, epochs=2, batch_size=16)
     row = sm.memory_report(trainer).layers[0]
     assert row["indices"] == 240 and row["values"] == 960 == row["optimizer_state"] and row["connections"] == 192

@@ -60,7 +60,7 @@ def make(topology, dtype="float64", optimizer=None):
     net = sm.MLP([6, 7, 4], topology=topology, activation="tanh", dtype=dtype, seed=1)
     for layer in net.layers:
         layer.bias[:] = 0.5
-    return sm.Trainer(net, optimizer=optimizer)
+    return sm.Trainer(net, optimizer=optimizer, lr_scale=None)
 
 
 def batches(n):
@@ -155,7 +155,7 @@ def test_second_optimizer_starts_with_its_own_state():
     first = make(sm.Uniform(0.5), optimizer=sm.SGD(lr=0.1, momentum=0.9))
     X, y = batches(1)[0]
     first.train_step(X, y)
-    second = sm.Trainer(first.network, optimizer=sm.Adam(lr=0.01))
+    second = sm.Trainer(first.network, optimizer=sm.Adam(lr=0.01), lr_scale=None)
     second.train_step(X, y)
     for p, state, _ in parts(second.network):
         assert state.shape == (2, p.size)
@@ -206,4 +206,4 @@ def test_an_optimizer_of_ones_own_must_say_its_numbers():
     with pytest.raises(TypeError, match=r"Mine must define hyper\(lr, step\)"):
         Mine().hyper(0.1, 1)
     with pytest.raises(TypeError, match=r"optimizer must be like sm\.SGD\(lr=0\.01\); got 'sgd' \(str\)"):
-        sm.Trainer(make(sm.Dense()).network, optimizer="sgd")
+        sm.Trainer(make(sm.Dense()).network, optimizer="sgd", lr_scale=None)

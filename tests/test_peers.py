@@ -40,7 +40,7 @@ def test_sparse_peers_train_as_we_do(name, optimizer):
     net = sm.MLP(problem.sizes, topology=problem.topology, seed=0)
     for layer, matrix in zip(net.layers, problem.matrices(), strict=True):
         layer.weights.data[:] = matrix.data
-    trainer, batches = sm.Trainer(net, optimizer=_optimizer(problem)), problem.batches()
+    trainer, batches = sm.Trainer(net, optimizer=_optimizer(problem), lr_scale=None), problem.batches()
     want = [trainer.train_step(*batches[k % len(batches)]) for k in range(20)]
     np.testing.assert_allclose([run() for _ in want], want, rtol=1e-4)
     assert info["connections"] == net.n_connections

@@ -53,7 +53,7 @@ def trained(policy, X, y):
     trainer = sm.Trainer(net, optimizer=sm.SGD(lr=0.1, momentum=0.9), policy=policy)
     for n in (len(X), len(X) - 7, len(X)):
         trainer.train_step(X[:n], y[:n])
-    plan = trainer._plan(len(X), len(X))
+    plan = trainer.stepper.plan(len(X), len(X))
     of = [plan.gradient_bytes(k) for k in range(4)]
     assert sm.memory_report(trainer).buffers["gradients"] >= sum(of) > 0
     return of, [layer.weights.data.copy() for layer in net.layers]
@@ -79,16 +79,16 @@ def test_a_new_policy_gets_the_buffers_it_needs():
     trainer.fit(X, y, epochs=1, batch_size=64)
     trainer.policy = sm.RigL(every=1)
     trainer.fit(X, y, epochs=2, batch_size=64)
-    assert all(trainer._plan(64, 64).gradient_bytes(k) for k in range(3))
+    assert all(trainer.stepper.plan(64, 64).gradient_bytes(k) for k in range(3))
 
 
 def test_blocks():
     """Of the sizes, the first that a layer is dense enough for; where passes are several, gradients do not overwrite activations."""
     sizes = ((1024, 100, 8), (4096, 100, 4))
-    assert linear._block(100, 64, 100 * 64, 64, sizes) == 16
-    assert linear._block(100, 64, 100 * 16, 64, sizes) == 64
-    assert linear._block(100, 256, 100 * 16, 64, sizes) == 64
-    assert linear._block(100, 256, 100 * 15, 64, sizes) == 256
-    assert linear._block(100, 300, 100 * 16, 32, sizes) == 100
+    assert linear.block_rows(100, 64, 100 * 64, 64, sizes) == 16
+    assert linear.block_rows(100, 64, 100 * 16, 64, sizes) == 64
+    assert linear.block_rows(100, 256, 100 * 16, 64, sizes) == 64
+    assert linear.block_rows(100, 256, 100 * 15, 64, sizes) == 256
+    assert linear.block_rows(100, 300, 100 * 16, 32, sizes) == 100
     wide = sm.MLP([10, 10, 40_000, 10], topology=[sm.Dense(), sm.Uniform(1.0), sm.Uniform(0.01)], seed=0).layers
-    assert [layer.backward_in_place(256) for layer in wide] == [False, False, True]
+    assert [layer.in_place(256) for layer in wide] == [False, False, True]

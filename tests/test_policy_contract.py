@@ -12,7 +12,6 @@ import pytest
 import sparsemlp as sm
 from sparsemlp.errors import CheckpointError
 from sparsemlp.kernels.simd import WIDTH
-from sparsemlp.models.surgery import places_of
 from sparsemlp.policies.base import LayerView, Policy, Progress
 from sparsemlp.policies.missing_gradients import DenseGrowth, TiledGrowth
 from sparsemlp.weights.change import Change, apply_change
@@ -175,7 +174,7 @@ def view_of(layer, policy, seed=1):
 
 def positions(weights):
     """Where in `data` the connections are."""
-    return places_of(weights) if weights.is_dense else np.arange(weights.data.size)
+    return weights.slots
 
 
 def content(weights):
@@ -232,7 +231,7 @@ def test_plans_and_what_they_leave(name, shape):
         assert isinstance(change, Change)
         for part in ("drop", "grow", "zero", "values"):  # the same seed makes the same plan
             np.testing.assert_array_equal(getattr(change, part), getattr(other[3], part))
-        at, places, values, states = positions(w), places_of(w), w.data.copy(), w.state.copy()
+        at, places, values, states = positions(w), w.cells, w.data.copy(), w.state.copy()
         kept = np.setdiff1d(at, change.drop)
         kept_places = kept if w.is_dense else places[kept]
         assert np.all(np.diff(change.drop) > 0) and np.isin(change.drop, at).all()
@@ -243,7 +242,7 @@ def test_plans_and_what_they_leave(name, shape):
         if not w.is_dense:
             sm.SparseWeights(w.shape, after.indptr, after.indices, after.data)  # canonical
         assert after.n_connections == promised(policy, view, progress, occasion)
-        found = places_of(after)
+        found = after.cells
         assert found.tolist() == np.union1d(kept_places, change.grow).tolist()
         now = positions(after)
         survivors, new = now[np.searchsorted(found, kept_places)], now[np.searchsorted(found, change.grow)]

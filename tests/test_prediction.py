@@ -111,9 +111,9 @@ def test_damaged_files(damage, tmp_path, monkeypatch):
     def damaged(k, layer, put):
         content = real(k, layer, put)
         if damage == "n_state":
-            content.update(n_state=1, state=put(np.zeros((1, content["n_connections"]), np.float32)))
+            content["fields"]["state"] = {"array": put(np.zeros((1, layer.weights.n_connections), np.float32))}
         else:
-            number = content[damage]
+            number = content["fields"][damage]["array"]
             put.__self__.arrays[number] = put.__self__.arrays[number] + put.__self__.arrays[number].dtype.type(3)
         return content
 

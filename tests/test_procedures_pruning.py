@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import sparsemlp as sm
-from sparsemlp.procedures.magnitude import positions_below, prune_below, values_of
+from sparsemlp.procedures.magnitude import prune_below, slots_below
 
 X, y, X_VALID, y_VALID = (a[:400] for a in sm.datasets.load("digits"))
 X, X_VALID = X / 16, X_VALID / 16
@@ -44,11 +44,11 @@ def test_what_is_below_goes_and_the_rest_is_untouched(topology, threshold):
 
 def test_the_largest_connection_always_stays():
     net = sm.MLP([5, 4, 3], topology=[sm.Dense(), sm.Uniform(0.5)], seed=0)
-    largest = [abs(values_of(layer.weights)).max() for layer in net.layers]
+    largest = [abs(layer.weights.values).max() for layer in net.layers]
     prune_below(net, 1e9)
     assert [layer.weights.n_connections for layer in net.layers] == [1, 1]
-    assert [abs(values_of(layer.weights)).max() for layer in net.layers] == largest
-    assert positions_below(net.layers[0].weights, 1e9).size == 0
+    assert [abs(layer.weights.values).max() for layer in net.layers] == largest
+    assert slots_below(net.layers[0].weights, 1e9).size == 0
 
 
 # ---- rounds ----

@@ -81,7 +81,7 @@ def test_run_equals_one_in_numpy(batch_size, topology, weighted):
     weights = np.array([1, 2, 0.5, 3, 1, 0.1, 1]) if weighted else np.ones(7)
     net = make(topology=topology, dtype="float64")
     want_W, want_b, losses = numpy_fit(net, X, y, weights, 3, batch_size, 0.1, 0.9)
-    trainer = sm.Trainer(net, optimizer=sm.SGD(lr=0.1, momentum=0.9))
+    trainer = sm.Trainer(net, optimizer=sm.SGD(lr=0.1, momentum=0.9), lr_scale=None)
     history = trainer.fit(X, y, 3, batch_size, shuffle=False, sample_weight=weights if weighted else None)
     assert_allclose(history["loss"], losses, rtol=1e-11)
     assert history["steps"] == [-(-7 // batch_size)] * 3 and history["samples"] == [7] * 3
@@ -176,7 +176,7 @@ def test_weights_of_a_step_are_forgotten():
         first, second = (sm.Trainer(make(), optimizer=sm.SGD(lr=0.1)) for _ in range(2))
         for trainer in (first, second):
             trainer.train_step(X, y, np.arange(8.0))
-        second._plans.clear()
+        second.stepper.forget()
         assert then(first) == then(second)
         assert_unchanged(first.network, values(second.network))
 

@@ -120,7 +120,8 @@ class Reference:
             gW, gb = ys[k].T @ delta * ref["mask"], delta.sum(axis=0)
             if k:
                 delta = delta @ ref["W"].T * slope(self.layers[k - 1]["f"], ys[k], above[k - 1])
-            update(self.trainer, ref["W"], gW, ref["S"], self.trainer.step, decay=True)
+            factor = self.trainer.stepper.rates.factors[k]
+            update(self.trainer, ref["W"], gW, ref["S"], self.trainer.step, decay=True, factor=factor)
             update(self.trainer, ref["b"], gb, ref["T"], self.trainer.step, decay=False)
         return loss
 
@@ -138,10 +139,10 @@ class Reference:
         return worst
 
 
-def update(trainer, w, g, s, step, *, decay):
-    """The optimizers, from their formulas; in place."""
-    o, name, lr = trainer.optimizer, type(trainer.optimizer).__name__, trainer.rate
-    wd = o.weight_decay if decay else 0.0
+def update(trainer, w, g, s, step, *, decay, factor=1.0):
+    """The optimizers, from their formulas; in place. The factor multiplies the rate and leaves lr times weight decay as it is."""
+    o, name, lr = trainer.optimizer, type(trainer.optimizer).__name__, trainer.stepper.lr_now * factor
+    wd = o.weight_decay / factor if decay else 0.0
     if name == "SGD":
         g = g + wd * w
         if not o.momentum:
@@ -167,11 +168,7 @@ def update(trainer, w, g, s, step, *, decay):
 
 def connections(w):
     """(flat positions of a layer's connections, where they are in `data`)."""
-    if not w.is_dense:
-        at = np.repeat(np.arange(w.shape[0], dtype=np.int64), np.diff(w.indptr)) * w.shape[1] + w.indices
-        return at, slice(None)
-    at = np.arange(w.data.size) if getattr(w, "removed", None) is None else np.flatnonzero(~w.removed)
-    return at, at
+    return w.cells, w.slots
 
 
 def draw(rng):
@@ -187,7 +184,7 @@ def draw(rng):
     drawn["X"] = rng.standard_normal((n, sizes[0])).astype(np.float32)
     drawn["y"] = rng.integers(0, sizes[-1], n)
     drawn["weights"] = rng.integers(0, 3, n).astype(np.float64) + (np.arange(n) == 0) if rng.random() < 0.2 else None
-    return drawn | {"dense_above": float(rng.choice([0.0, 0.5, 1.0]))}
+    return drawn | {"dense_above": float(rng.choice([0.0, 0.5, 1.0])), "lr_scale": "density" if rng.random() < 0.5 else None}
 
 
 def one_run(drawn, whole, stepwise=False):
@@ -200,8 +197,9 @@ def one_run(drawn, whole, stepwise=False):
     more = {"dtype": "float64" if whole else "float32", "slope": LEAK, "seed": drawn["seed"]}
     net = sm.MLP(drawn["sizes"], drawn["kinds"], drawn["activation"], **more)
     X, y, batch, epochs = (drawn[name] for name in ("X", "y", "batch", "epochs"))
-    trainer = sm.Trainer(net, optimizer, policy=policy, dense_above=drawn["dense_above"], debug=True)
-    follower = Follow(trainer, X, y, whole and not stepwise)
+    more = {"dense_above": drawn["dense_above"], "lr_scale": drawn["lr_scale"]}
+    trainer = sm.Trainer(net, optimizer, policy=policy, debug=True, **more)
+    follower = Follow(trainer, X, y, whole and not stepwise, drawn["weights"])
     try:
         with np.errstate(over="ignore"):
             trainer.fit(X, y, epochs=epochs, batch_size=batch, shuffle=False, sample_weight=drawn["weights"])
@@ -225,33 +223,37 @@ def pick(rng, table):
 class Follow:
     """Hooks the reference into a trainer's steps and changes."""
 
-    def __init__(self, trainer, X, y, whole):
+    def __init__(self, trainer, X, y, whole, weights=None):
+        self.weights = weights
         self.trainer, self.X, self.y, self.whole = trainer, X, y, whole
         self.reference, self.worst, self.exploded = Reference(trainer), 0.0, False
-        self._step, self._forward, self._apply = trainer._run_step, trainer._forward, trainer.evolution._apply
-        trainer._run_step, trainer._forward, trainer.evolution._apply = self.step, self.forward, self.apply
+        step = trainer.stepper
+        self._train, self._forward, self._apply = step.train, step.forward, trainer.evolution.apply
+        step.train, step.forward, trainer.evolution.apply = self.train, self.forward, self.apply
         self.changes, self.refused, self.outputs = 0, False, []
 
-    def forward(self, plan, *args):
+    def forward(self, batch):
         """The trainer's forward pass; keeps the layers' outputs, which backward may overwrite."""
         from sparsemlp.kernels.tiles import from_tiles
 
-        loss = self._forward(plan, *args)
+        loss, plan = self._forward(batch), batch.plan
         self.outputs = [np.empty((plan.n, tiles.shape[1]), tiles.dtype) for tiles in plan.activations[1:]]
         for tiles, out in zip(plan.activations[1:], self.outputs, strict=True):
             from_tiles(plan.context.w, tiles, out)
         return loss
 
-    def step(self, plan, source, rows, values, weights, lr):
+    def train(self, batch, lr, store=None):
+        """The trainer's step, and the reference's beside it."""
+        rows = batch.rows
         if not self.whole:
             self.reference.load()
         try:
-            loss = self._step(plan, source, rows, values, weights, lr)
+            loss = self._train(batch, lr, store)
         except FloatingPointError:
             self.exploded = bool(max(np.abs(a).max() for a in self.reference.forward(self.X[rows])[0]) > OVERFLOW)
             raise
-        self.trainer.rate = lr
-        want = self.reference.step(self.X[rows], self.y[rows], self.outputs, None if weights is None else weights[rows])
+        self.trainer.stepper.lr_now = lr
+        want = self.reference.step(self.X[rows], self.y[rows], self.outputs, None if self.weights is None else self.weights[rows])
         self.worst = max(self.worst, self.reference.error(), abs(loss - want) / max(abs(want), 1e-3))
         return loss
 

@@ -75,7 +75,7 @@ class Problem:
         found = []
         for k, (layer, n_in, n_out) in enumerate(zip(resolve(self.topology, self.sizes), self.sizes, self.sizes[1:], strict=False)):
             rng = stream(self.seed, "weights", k)
-            if layer.is_dense:
+            if isinstance(layer, Dense):
                 found.append(rng.standard_normal((n_in, n_out), np.float32) * np.float32((2 / n_in) ** 0.5))
                 continue
             indptr, indices = layer.build(n_in, n_out, stream(self.seed, "topology", k))

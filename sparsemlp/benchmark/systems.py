@@ -32,7 +32,7 @@ def _system(problem, topology):
     if problem.task == "predict":
         net.classes = np.arange(problem.sizes[-1])
         return lambda: net.predict(next(turns)[0]), info
-    trainer = sm.Trainer(net, optimizer=_optimizer(problem))
+    trainer = sm.Trainer(net, optimizer=_optimizer(problem), lr_scale=None)
     return lambda: trainer.train_step(*next(turns)), info
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from ..engine.memory_limit import require
 from ..errors import CheckpointError
 
-FORMAT, VERSION = "sparsemlp checkpoint", 1
+FORMAT, VERSION = "sparsemlp checkpoint", 2
 INDEX = "sparsemlp.json"
 LARGEST_JSON = 2**28  # bytes; some 250,000 epochs of history
 CHUNK = 2**20
@@ -160,6 +160,8 @@ class Reader:
         name = f"arrays/{number}.npy"
         if isinstance(number, bool) or not isinstance(number, int) or name not in self._members:
             raise CheckpointError(f"it refers to an array {number!r:.80}, which it does not have.")
+        if name in self._read:  # memory must follow the size of the file
+            raise CheckpointError(f"it refers to {name} twice.")
         self._read.add(name)
         with self._archive.open(self._members[name]) as member:
             found, length, start = _header(member, name)

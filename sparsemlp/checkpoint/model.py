@@ -8,20 +8,18 @@ import numpy as np
 from .. import files as atomic
 from ..engine.threads import engine
 from ..errors import CheckpointError
-from ..layers import Linear
-from ..losses import LOSSES
+from ..layers import KINDS
+from ..losses import LOSSES, Loss
 from ..models.autoencoder import Autoencoder
-from ..models.inference_weights import PredictionWeights
 from ..models.mlp import MLP
 from ..models.network import Network
 from ..policies.base import LayerView
 from ..schedules import as_schedule
 from ..training.history import History
 from ..training.trainer import Trainer
-from ..weights.dense import DenseWeights
-from ..weights.sparse import SparseWeights
 from .container import Writer, is_checkpoint, reading
 from .settings_json import Decoder, encode
+from .version_1 import from_version_1
 
 NETWORKS = {"MLP": MLP, "Network": Network, "Autoencoder": Autoencoder}
 DTYPES = {"float32": np.float32, "float64": np.float64}
@@ -139,32 +137,14 @@ def _network(net, put):
 
 
 def _layer(k, layer, put):
-    if type(layer) is not Linear or type(layer.weights) not in (SparseWeights, DenseWeights, PredictionWeights):
-        raise CheckpointError(f"Layer {k} cannot be saved: {layer!r:.80}. A checkpoint holds Linear layers.")
-    weights = layer.weights
-    content = {
-        "class": "Linear",
-        "n_in": layer.n_in,
-        "n_out": layer.n_out,
-        "n_connections": weights.data.size,
-        "n_state": weights.state.shape[0],
-        "activation": layer.activation,
-        "slope": float(layer.slope),
-        "dropout": float(layer.dropout),
-        "initializer": encode(getattr(layer, "initializer", None), f"layers[{k}].initializer", put),
-        "data": put(weights.data),
-        "state": put(weights.state),
-        "bias": put(layer.bias),
-        "bias_state": put(layer.bias_state),
-    }
-    if weights.is_dense:
-        content["removed"] = None if weights.removed is None else put(weights.removed)
-    elif isinstance(weights, PredictionWeights):
-        narrow = np.uint16 if layer.n_in <= 2**16 else np.int32
-        content.update(out_ptr=put(weights._out_ptr), inputs=put(weights._inputs.astype(narrow, copy=False)))
-    else:
-        content.update(indptr=put(weights.indptr), indices=put(weights.indices))
-    return content
+    try:
+        content = layer.to_dict()
+    except TypeError as error:
+        raise CheckpointError(f"Layer {k} cannot be saved: {error}") from error
+    kind = type(layer)
+    known = KINDS.get(kind.__name__) is kind
+    fields = {name: encode(value, f"layers[{k}].{name}", put) for name, value in content.items()}
+    return {"class" if known else "custom": kind.__name__, "fields": fields}
 
 
 def _classes(classes, put):
@@ -183,7 +163,10 @@ def _trainer(trainer, put):
     return {
         "optimizer": encode(trainer.optimizer, "optimizer", put),
         "policy": encode(trainer.policy, "policy", put),
-        "loss": trainer.loss.name,
+        "loss": trainer.loss.name if trainer.loss is LOSSES.get(trainer.loss.name) else encode(trainer.loss, "loss", put),
+        "lr_scale": trainer.stepper.rates.scale,
+        "clip_norm": trainer.clip_norm,
+        "accumulate": trainer.accumulate,
         "lr": encode(trainer.lr, "trainer.lr", put),
         "policy_states": encode(trainer.policy_states, f"the state of {type(trainer.policy).__name__}", put),
         "gradients": encode(trainer.evolution.saved(), "the gradients of the policy", put),
@@ -228,7 +211,7 @@ def _load_network(content, reader, decoder):
     layers = _get(content, "layers", list)
     if cls is None or dtype is None or not layers:
         raise CheckpointError("its network must be an MLP or a Network of float32 or float64, with layers.")
-    layers = [_load_layer(k, _typed(layer, dict, f"layers[{k}]"), dtype, reader, decoder) for k, layer in enumerate(layers)]
+    layers = [_load_layer(k, _typed(layer, dict, f"layers[{k}]"), dtype, decoder) for k, layer in enumerate(layers)]
     seed = _get(content, "seed", int)
     net = cls.__new__(cls)
     Network.__init__(net, layers, _get(content, "output", str), content.get("input_dropout"), seed)
@@ -238,34 +221,28 @@ def _load_network(content, reader, decoder):
     return net
 
 
-def _load_layer(k, content, dtype, reader, decoder):
-    if content.get("class") != "Linear":
-        raise CheckpointError(f"layers[{k}] is of a kind that is not known here: {content.get('class')!r:.80}.")
-    n_in, n_out = (_count(content, name, 1, 2**31 - 1) for name in ("n_in", "n_out"))
-    n, n_state = _count(content, "n_connections"), _count(content, "n_state", 0, 16)
-    shape, where = (n_in, n_out), f"layers[{k}]"
-    data = _finite(reader.array(content.get("data"), dtype, (n,)), f"{where}.data")
-    if "indptr" in content:
-        indptr = reader.array(content["indptr"], np.int32, (n_in + 1,))
-        weights = SparseWeights(shape, indptr, reader.array(content.get("indices"), np.int32, (n,)), data)
-    elif "out_ptr" in content:
-        if n_state:
-            raise CheckpointError(f"{where} is for prediction, so it must have no optimizer state; got {n_state} rows.")
-        inputs = reader.array(content.get("inputs"), np.uint16 if n_in <= 2**16 else np.int32, (n,))
-        weights = PredictionWeights(shape, reader.array(content["out_ptr"], np.int32, (n_out + 1,)), inputs, data)
-    elif n != n_in * n_out:
-        raise CheckpointError(f"{where} is dense, so it must have {n_in} * {n_out} weights; got {n}.")
-    else:
-        removed = content.get("removed")
-        weights = DenseWeights(data.reshape(shape), None if removed is None else reader.array(removed, bool, (n,)).reshape(shape))
-    weights.state = _finite(reader.array(content.get("state"), dtype, (n_state, n)), f"{where}.state")
-    if weights.is_dense and weights.removed is not None:
-        weights.clear_removed()
-    bias = _finite(reader.array(content.get("bias"), dtype, (n_out,)), f"{where}.bias")
-    activation, slope, dropout = _get(content, "activation", str), content.get("slope"), content.get("dropout")
-    layer = Linear(weights, bias, activation, slope, dropout)
-    layer.bias_state = _finite(reader.array(content.get("bias_state"), dtype, (n_state, n_out)), f"{where}.bias_state")
-    layer.initializer = _initializer(decoder(content.get("initializer"), f"{where}.initializer"))
+def _load_layer(k, content, dtype, decoder):
+    where = f"layers[{k}]"
+    if "fields" not in content:
+        content = from_version_1(content, where)
+    custom = "custom" in content
+    name, fields = content.get("custom" if custom else "class"), _get(content, "fields", dict)
+    kind = (decoder.layers if custom else KINDS).get(name)
+    if kind is None:
+        fix = f" Give sm.load(path, custom=[{name!s:.80}])." if custom else ""
+        raise CheckpointError(f"{where} is of a kind that is not known here: {name!r:.80}.{fix}")
+    try:
+        layer = kind.from_dict({key: decoder(value, f"{where}.{key:.80}") for key, value in fields.items()})
+    except (CheckpointError, MemoryError, OSError):
+        raise
+    except Exception as error:  # whatever a constructor says to settings of the wrong type
+        raise CheckpointError(f"{where}: {error}") from error
+    _initializer(layer.initializer)
+    arrays = [a for p in layer.parameters() for a in (p.data, p.state)]
+    if any(a.dtype != dtype for a in arrays):
+        raise CheckpointError(f"{where} must be of {np.dtype(dtype)}, as the network.")
+    for q, a in enumerate((*arrays, *layer.buffers.values())):
+        _finite(a, f"{where}, array {q},")
     return layer
 
 
@@ -292,15 +269,25 @@ def _load_trainer(content, network, decoder):
     optimizer, policy = decoder(content.get("optimizer"), "optimizer"), decoder(content.get("policy"), "policy")
     if optimizer is None or policy is None:
         raise CheckpointError("its trainer must have an optimizer and a policy.")
-    loss = _get(content, "loss", str)
-    if loss not in LOSSES:
+    loss = decoder(content.get("loss"), "loss")
+    if loss not in LOSSES and not isinstance(loss, Loss):
         raise CheckpointError(f"the loss {loss!r:.80} is not known here.")
-    trainer = Trainer(network, optimizer, loss, policy, dense_above=content.get("dense_above", 0.5))
-    network.trained_by = optimizer.rule
+    trainer = Trainer(
+        network,
+        optimizer,
+        loss,
+        policy,
+        dense_above=content.get("dense_above", 0.5),
+        lr_scale=content.get("lr_scale"),  # the first edition had one rate for all
+        clip_norm=content.get("clip_norm"),
+        accumulate=content.get("accumulate", 1),
+    )
+    network.trained_by = optimizer.identity
     for k, layer in enumerate(network.layers):
-        rows = layer.bias_state.shape[0]
-        if rows not in (0, optimizer.n_state):
-            raise CheckpointError(f"layers[{k}] has {rows} rows of state; {optimizer!r:.80} keeps {optimizer.n_state}.")
+        for p in layer.parameters():
+            rows = p.state.shape[0]
+            if rows not in (0, optimizer.n_state):
+                raise CheckpointError(f"layers[{k}] has {rows} rows of state; {optimizer!r:.80} keeps {optimizer.n_state}.")
     trainer.lr = decoder(content.get("lr"), "trainer.lr")
     as_schedule(trainer.lr, "trainer.lr", 0, math.inf)
     for name in COUNTERS:
@@ -308,7 +295,10 @@ def _load_trainer(content, network, decoder):
     trainer.history = _load_history(_get(content, "history", dict))
     states = _by_layer(decoder(content.get("policy_states"), "policy_states"), network, "policy_states")
     for k, state in enumerate(states or ()):
-        policy.check_state(LayerView.of(network.layers[k], k), state)
+        if network.layers[k].weights is not None:
+            policy.check_state(LayerView.of(network.layers[k], k), state)
+        elif state is not None:
+            raise CheckpointError(f"policy_states[{k}] must be None: layer {k} has no weights.")
     gradients = _by_layer(decoder(content.get("gradients"), "gradients"), network, "gradients")
     for k, row in enumerate(gradients or ()):
         _check_gradients(row, network.layers[k].weights, f"gradients[{k}]")
@@ -328,8 +318,8 @@ def _check_gradients(row, weights, where):
         raise CheckpointError(f"{where} must hold a gradient and an accumulated_gradient.")
     for name, array in row.items():
         if array is not None:
-            if not isinstance(array, np.ndarray) or array.dtype != weights.dtype or array.shape != weights.data.shape:
-                raise CheckpointError(f"{where}.{name} must be {weights.dtype}[{weights.data.size}].")
+            if weights is None or not isinstance(array, np.ndarray) or array.dtype != weights.dtype or array.shape != weights.data.shape:
+                raise CheckpointError(f"{where}.{name} must be aligned with the weights of its layer.")
             _finite(array, f"{where}.{name}")
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import initializers, optimizers, policies, schedules
 from ..errors import CheckpointError
+from ..layers.base import Layer
 
 DEEPEST = 40
 
@@ -61,7 +62,7 @@ class Decoder:
     Parameters
     ----------
     custom : sequence of classes
-        Frozen dataclasses of the user that a file may name.
+        Layers, and frozen dataclasses, of the user that a file may name.
 
     Attributes
     ----------
@@ -72,9 +73,11 @@ class Decoder:
     def __init__(self, custom=()):
         self.array, self.known = None, known_classes()
         for c in custom:
-            if not (isinstance(c, type) and dataclasses.is_dataclass(c) and c.__dataclass_params__.frozen):
-                raise TypeError(f"custom must list classes that are frozen dataclasses; got {c!r}.")
-        self.custom = {c.__name__: c for c in custom}
+            settings = isinstance(c, type) and dataclasses.is_dataclass(c) and c.__dataclass_params__.frozen
+            if not settings and not (isinstance(c, type) and issubclass(c, Layer)):
+                raise TypeError(f"custom must list layers, and classes that are frozen dataclasses; got {c!r}.")
+        self.layers = {c.__name__: c for c in custom if issubclass(c, Layer)}
+        self.custom = {c.__name__: c for c in custom if not issubclass(c, Layer)}
 
     def __call__(self, value, where, depth=0):
         if value is None or isinstance(value, (bool, int, float, str)):

@@ -44,7 +44,7 @@ class AugmentedRows(Rows):
     def fill(self, plan, rows):
         from ..kernels import augment
 
-        x, context = plan.activations[0], plan.context
+        x, context = plan.inputs, plan.context
         n, n_threads = rows.size, context.n_threads
         if len(self._augmented) < n or self._augmented.dtype != x.dtype or len(self._maps) < n_threads:
             self._augmented, self._scratch = (np.empty((k, self.n_features), x.dtype) for k in (n, n_threads))
@@ -55,7 +55,6 @@ class AugmentedRows(Rows):
                 self._buffer = np.empty((n, self.n_features), x.dtype)
             X, places = self._buffer, plan.rows
             X[:n] = self.X[rows]
-        kernel = augment.augment_rows if n_threads > 1 else augment.augment_rows_serial
         images = self._limits, self._shape, _locked(self._mean), _locked(self._scale)
-        kernel(context.w, n_threads, _locked(X), places, rows, self.key, *images, self._augmented, self._maps, self._scratch)
-        plan.to_tiles(context.w, context.square, n_threads, _locked(self._augmented), plan.rows, x, plan.offsets)
+        augment.augment_rows(context.w, n_threads, _locked(X), places, rows, self.key, *images, self._augmented, self._maps, self._scratch)
+        plan.to_tiles(context.w, n_threads, context.square, _locked(self._augmented), plan.rows, x, plan.offsets)

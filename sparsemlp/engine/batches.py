@@ -64,7 +64,7 @@ class Rows:
 
     def fill(self, plan, rows):
         """Bring the samples `rows` : int64[n_batch] into the plan's input tiles."""
-        x, context = plan.activations[0], plan.context
+        x, context = plan.inputs, plan.context
         if self.sparse:
             from ..kernels import tiles
 
@@ -77,7 +77,7 @@ class Rows:
             X = self._buffer[: rows.size]
             X[...] = self.X[rows]
             rows = plan.rows
-        plan.to_tiles(context.w, context.square, context.n_threads, _locked(X), rows, x, plan.offsets)
+        plan.to_tiles(context.w, context.n_threads, context.square, _locked(X), rows, x, plan.offsets)
 
 
 def as_array(values, name):
@@ -118,6 +118,58 @@ def check_sample_weight(sample_weight, n):
     return w
 
 
+class Batch:
+    """Some samples and the plan that works on them; made by `Step.batch`, valid until the plan's next batch.
+
+    Attributes
+    ----------
+    plan : Plan
+    source : Rows
+    rows : int64[n]
+        Which samples of the source.
+    targets : int64[n] class indices; or float[n_samples, n_out], of which `rows` are taken
+    first : int
+        The place of the first sample in the global batch.
+    """
+
+    __slots__ = ("first", "plan", "rows", "source", "targets")
+
+    def __init__(self, plan, source, rows, targets, first=0):
+        self.plan, self.source, self.rows, self.targets, self.first = plan, source, rows, targets, first
+
+    inputs = property(lambda self: self.plan.inputs, doc="float[tiles, n_in, lanes], after the forward pass")
+    outputs = property(lambda self: self.plan.outputs, doc="float[tiles, n_out, lanes], of the last layer")
+    output_gradient = property(lambda self: self.plan.output_gradient, doc="float[tiles, n_out, lanes], at the last layer's sums")
+
+
+class StepTargets:
+    """Targets of a single batch, checked for shape, dtype and range only: they lead kernels, and are copied before they are looked at.
+
+    Parameters
+    ----------
+    y : integer[n] class indices, or float[n, n_out]
+    n : int
+    network : Network
+    loss : Loss
+    """
+
+    def __init__(self, y, n, network, loss):
+        self.classes = loss.targets == "classes"
+        if self.classes:
+            self.values = check_index_targets(y, n, network.n_out)
+            return
+        y = np.array(y, network.dtype)
+        if y.ndim not in (1, 2) or len(y) != n:
+            raise ValueError(f"y must have one entry for each of the {n} rows of X; got shape {y.shape}.")
+        self.values = np.ascontiguousarray(y.reshape(n, -1))
+        if self.values.shape[1] != network.n_out:
+            raise ValueError(f"y must have {network.n_out} columns, the network's outputs; got {self.values.shape[1]}.")
+
+    def of(self, plan, rows):
+        """What `Loss.run` takes for these rows."""
+        return self.values
+
+
 class Targets:
     """Targets of one data set, as the loss wants them.
 
@@ -141,12 +193,19 @@ class Targets:
         self.classes = network.classes
         if y.ndim == 2 and y.shape[1] == 1 and n_out != 1:
             y = y[:, 0]
-        if network.output == "softmax":
+        self.indices = loss.targets == "classes"
+        if self.indices:
             self.values = self._class_indices(y, n_out, name)
-        elif network.output == "sigmoid" and n_out == 1 and (self.classes is not None or _are_labels(y, loss)):
+        elif (
+            loss.targets == "numbers" and network.output == "sigmoid" and n_out == 1 and (self.classes is not None or _are_labels(y, loss))
+        ):
             self.values = self._class_indices(y.reshape(-1), 2, name).astype(network.dtype)[:, None]
         else:
             self.values = self._numbers(y, n_out, network, loss, name)
+
+    def of(self, plan, rows):
+        """What `Loss.run` takes for these rows: class indices one a sample, or all numbers."""
+        return np.take(self.values, rows, out=plan.labels, mode="clip") if self.indices else self.values
 
     def _numbers(self, y, n_out, network, loss, name):
         y = y.reshape(len(y), -1)
@@ -155,8 +214,9 @@ class Targets:
         if y.shape[1] != n_out:
             raise ValueError(f"{name} must have {n_out} columns, the network's outputs; got {y.shape[1]}.")
         _check_finite(y, name)
-        if loss.name == "binary_cross_entropy" and (y.min() < 0 or y.max() > 1):
-            raise ValueError(f"{name} must be in [0, 1] for binary_cross_entropy; got values from {y.min()} to {y.max()}.")
+        if loss.interval is not None and (y.min() < loss.interval[0] or y.max() > loss.interval[1]):
+            low, high = loss.interval
+            raise ValueError(f"{name} must be in [{low:g}, {high:g}] for {loss.name}; got values from {y.min()} to {y.max()}.")
         return np.ascontiguousarray(y, network.dtype)
 
     def _class_indices(self, y, n_classes, name):
@@ -193,7 +253,7 @@ class Targets:
 
 def _are_labels(y, loss):
     """Whether targets of one sigmoid output are two labels, such as strings or -1 and 1, not numbers from 0 to 1."""
-    return y.dtype.kind in "OSUb" or (loss.name == "binary_cross_entropy" and y.dtype.kind in "iu" and (y.min() < 0 or y.max() > 1))
+    return y.dtype.kind in "OSUb" or (loss.interval is not None and y.dtype.kind in "iu" and (y.min() < 0 or y.max() > 1))
 
 
 def _some(values):
@@ -206,7 +266,7 @@ def check_index_targets(y, n, n_out):
     y = np.asarray(y)
     if y.shape != (n,) or y.dtype.kind not in "iu":
         raise ValueError(f"train_step takes y as {n} class indices, integers from 0 to {n_out - 1}; got {y.dtype}{list(y.shape)}.")
-    y = np.ascontiguousarray(y, np.int64)
+    y = np.array(y, np.int64)  # a copy: the caller may refill its buffer while kernels index by it
     if np.maximum.reduce(y.view(np.uint64)) >= n_out:  # negative ones are huge there: one pass over the batch
         raise ValueError(f"Class indices must be from 0 to {n_out - 1}; got {y.min()} to {y.max()}.")
     return y

@@ -87,31 +87,20 @@ def require_for_network(topologies, sizes, itemsize):
 
     Parameters
     ----------
-    topologies : list, one a layer
-        Those that do not say how many connections they make before they make them count as none.
+    topologies : list of Topology, one a layer
+        Each says what it needs by `bytes_needed`.
     sizes : list of int
         Units, inputs first.
     itemsize : int
         Bytes of a weight.
     """
-    total, largest, places = 0, 0, 0
+    total, largest, cells = 0, 0, 0
     for topology, n_in, n_out in zip(topologies, sizes, sizes[1:], strict=False):
-        n = _expected_connections(topology, n_in, n_out)
-        total += n * (itemsize if topology.is_dense else itemsize + 12) + 4 * (n_in + n_out)
-        largest = max(largest, 0 if topology.is_dense else 25 * n)  # while connections are drawn
-        places += n_in * n_out
+        held, beside = topology.bytes_needed(n_in, n_out, itemsize)
+        total, largest = total + held + 4 * (n_in + n_out), max(largest, beside)
+        cells += n_in * n_out
     available = available_memory()
     if available is None or total + largest <= available:
         return
-    fits = 0.8 * available / ((itemsize + 37) * places)
+    fits = 0.8 * available / ((itemsize + 37) * cells)
     require(total + largest, "This network", f"A density of {fits:.2g} would fit: topology=sm.ErdosRenyi(density={fits:.2g}).")
-
-
-def _expected_connections(topology, n_in, n_out):
-    if topology.is_dense:
-        return n_in * n_out
-    n = getattr(topology, "n_connections", None)
-    if isinstance(n, int):
-        return n
-    density = getattr(topology, "density", None)
-    return round(density * n_in * n_out) if isinstance(density, float) else 0

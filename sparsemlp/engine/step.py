@@ -1,4 +1,4 @@
-"""One step: forward, loss, backward with the optimizer's update; or the gradients alone."""
+"""One step: forward, loss, backward with the optimizer's update; or the gradients, and the update apart."""
 
 import math
 from functools import partial
@@ -7,38 +7,78 @@ import numpy as np
 
 from .. import checks
 from ..errors import NonFiniteError
-from ..optimizers import RULES, Optimizer
-from ..randomness import step_key
-from .batches import Rows, Targets, check_index_targets, check_sample_weight
+from ..kernels.codes import Ints, Rule
+from ..layers.base import Call
+from ..losses import get_loss
+from ..optimizers import check_optimizer
+from ..randomness import key, step_key
+from .batches import Batch
+from .gradients import Gradients
 from .memory_limit import WORTH_ASKING, require
 from .plan import Plan
+from .rates import Rates
 from .threads import engine, in_pieces
 
-L2, DECAY = 4, 5  # positions of weight decay in the hyperparameters: biases are not decayed
 
+class Step:
+    """Takes steps: owns the plans, the hyperparameters as kernels take them, and the optimizer's state of a network.
 
-class Steps:
-    """The part of `Trainer` that takes steps, by plans that it builds once per batch size and topology."""
+    Parameters
+    ----------
+    network : Network
+    loss : Loss or str
+    optimizer : Optimizer
+    lr_scale : {"density", None}
+        See `Rates`.
+    keep_activations : bool
+        Backward leaves the outputs of all layers as they are, for who looks at them after a step.
+
+    Attributes
+    ----------
+    number : int
+        Steps taken so far; optimizer corrections and dropout count from it.
+    where : str
+        Put before the step's number in error messages, such as "epoch 3, ".
+    rates : Rates
+    last_plan : Plan or None
+        Of the last batch: its activations and gradients, for policies that look at them.
+
+    Notes
+    -----
+    `train` is the fused path: the weights' gradient never exists as a whole. `gradients` and `update` are the same step in two halves,
+    for clipping, accumulation, hooks, several processes and optimizers written in NumPy; they cost up to a tenth more time and 4 bytes a
+    connection. Each method holds the engine while it works.
+    """
+
+    def __init__(self, network, loss, optimizer, *, lr_scale="density", keep_activations=False):
+        self.network, self.loss = network, get_loss(loss, network.output)
+        self.rates = Rates(network, lr_scale)
+        self.keep_activations, self.number, self.where = keep_activations, 0, ""
+        self._dropout_key = key(network.seed, "dropout")
+        self.forget()
+        self.optimizer = optimizer
 
     @property
     def optimizer(self):
-        """The optimizer. Setting another one sets `lr` to its learning rate; its state starts at zero unless the rule is the same."""
         return self._optimizer
 
     @optimizer.setter
     def optimizer(self, optimizer):
-        self._optimizer = checks.instance("optimizer", optimizer, Optimizer, "sm.SGD(lr=0.01)")
-        self.lr, self._plans = optimizer.lr, {}
+        self._optimizer = check_optimizer(optimizer)
+        self.forget()
 
-    def _rate(self, epoch, n_epochs):
-        """The learning rate at a fractional epoch, checked: a user's own schedule may return anything."""
-        value = self.lr(epoch, n_epochs) if callable(self.lr) else self.lr
-        if type(value) is float and 0 <= value < math.inf:
-            return value
-        return checks.real(f"The learning rate at epoch {epoch:.6g}", value, 0, fix="It comes from trainer.lr.")
+    def forget(self):
+        """Give back all buffers; they are made again when they are needed."""
+        self._plans, self._capacity, self._gradients, self._spare, self.last_plan = {}, None, None, None, None
 
-    def _plan(self, n, capacity):
-        """The training plan for a batch of n samples, with buffers for `capacity`."""
+    def __getstate__(self):
+        """For pickle and copy: everything but the buffers."""
+        return {**self.__dict__, "_plans": {}, "_capacity": None, "_gradients": None, "_spare": None, "last_plan": None}
+
+    # ---- plans ----
+    def plan(self, n, capacity=None):
+        """The `Plan` of a batch of n samples, with buffers for `capacity`; built when there is none for today's arrays."""
+        capacity = capacity or n
         if capacity != self._capacity:
             self._plans, self._capacity = {}, capacity
         plan = self._plans.get(n)
@@ -48,212 +88,256 @@ class Steps:
         full = self._plans.get(capacity)
         if full is None or not full.fits(self.network):
             self._plans.clear()
+            self.rates.refresh(self.network)
             full = self._plans[capacity] = self._new_plan(capacity, capacity, None)
         if n != capacity:
             self._plans[n] = self._new_plan(n, capacity, full)
         return self._plans[n]
 
-    def _allocate_states(self):
-        """Optimizer state for every layer, or MemoryError before any of it is allocated.
+    def plans(self):
+        """The plans that exist now, with the bytes of their buffers: [(plan, bytes by purpose)]."""
+        return [(plan, plan.nbytes([call for calls in plan.backward for call in calls])) for plan in self._plans.values()]
 
-        A trainer that takes its first step starts from zeros, and so does one whose network another rule has trained since: its
-        numbers would mean something else.
-        """
-        net, optimizer = self.network, self.optimizer
-        net.require_sound()
-        missing = [layer for layer in net.layers if layer.weights.state.shape[0] != optimizer.n_state]
-        n_bytes = sum(layer.weights.data.size for layer in missing) * optimizer.n_state * net.dtype.itemsize
-        if n_bytes >= WORTH_ASKING:
-            require(n_bytes, f"The state of {type(optimizer).__name__}", "SGD without momentum keeps none; a lower density needs less.")
-        fresh = self.step == 0 or net.trained_by not in (None, optimizer.rule)
-        for layer in net.layers:
-            layer.allocate_state(optimizer.n_state)
-            if fresh:
-                layer.weights.state[:], layer.bias_state[:] = 0, 0
-        net.trained_by = optimizer.rule
+    def stored_bytes(self):
+        """Bytes of the gradients of the path in two halves; 0 if it was not taken."""
+        return sum(g.flat.nbytes for g in (self._gradients, self._spare) if g is not None)
 
     def _new_plan(self, n, capacity, share):
         net = self.network
         activation = self.loss.output_activation(net.output)
-        keep = "growth_gradient" in self.policy.needs
-        plan = Plan(net, n, capacity, output_activation=activation, training=True, share=share, keep_activations=keep)
-        plan.backward = plan.backward_calls(net, self.optimizer.rule, self._hyper, self._bias_hyper)
-        plan.unfused = {}
+        plan = Plan(net, n, capacity, output_activation=activation, training=True, share=share, keep_activations=self.keep_activations)
+        rule = self.optimizer.rule if self.optimizer.fused else Rule.GRADIENT
+        plan.backward = plan.backward_calls(net, rule, self.rates.hypers) if self.optimizer.fused else []
+        plan.split, plan.stored = {}, None
         return plan
 
-    def _backward(self, plan):
-        """Backward with the update, by the fused kernels but for layers whose gradients the policy asked for in this step."""
-        if self._asked is None:
-            for function, args in plan.backward:
-                function(*args)
-            return
-        last = len(plan.backward) - 1
-        try:
-            for q, (function, args) in enumerate(plan.backward):
-                if needs_stored(self._asked[last - q], self.network.layers[last - q]):
-                    for function, args in self._unfused(plan, last - q):
-                        function(*args)
-                else:
-                    function(*args)
-        except BaseException:  # an interrupt between an update and the mask that belongs to it
-            for layer in self.network.layers:
-                if layer.weights.is_dense:
-                    layer.weights.clear_removed()
-            raise
-        self.evolution.collect()
+    def _allocate_states(self):
+        """Optimizer state for every layer, or MemoryError before any of it is allocated.
 
-    def _unfused(self, plan, k):
-        """Layer k's backward pass that stores the gradients, and then the update from them."""
-        from ..kernels import update
+        A first step starts from zeros, and so does one whose network another rule has trained since: its numbers would mean
+        something else.
+        """
+        net, optimizer = self.network, self.optimizer
+        net.require_sound()
+        parameters = [p for layer in net.layers for p in layer.parameters()]
+        n_bytes = sum(p.data.size for p in parameters if p.state.shape[0] != optimizer.n_state) * optimizer.n_state * net.dtype.itemsize
+        if n_bytes >= WORTH_ASKING:
+            require(n_bytes, f"The state of {type(optimizer).__name__}", "SGD without momentum keeps none; a lower density needs less.")
+        fresh = self.number == 0 or net.trained_by not in (None, optimizer.identity)
+        for layer in net.layers:
+            layer.allocate_state(optimizer.n_state)
+        if fresh:
+            for p in parameters:
+                p.state[:] = 0
+        net.trained_by = optimizer.identity
 
-        layer, grads = self.network.layers[k], self.evolution.buffers(k)
-        held, calls = plan.unfused.get(k, (None, ()))
-        if held is grads:
-            return calls
-        hypers, rule, weights, w = (self._hyper, self._bias_hyper), self.optimizer.rule, layer.weights, plan.context.w
-        data = weights.data, grads[0][0], weights.state, rule, self._hyper
-        calls = [plan.backward_call(self.network, k, RULES["gradient"], *hypers, grads)]
-        if weights.is_dense:
-            calls += [(in_pieces, (partial(update.update_part, w), weights.data.size, *data)), (weights.clear_removed, ())]
-        else:
-            n_threads = plan.context.n_threads
-            calls.append((update.update_all if n_threads > 1 else update.update_all_serial, (w, n_threads, *data)))
-        calls.append((update.update_part, (w, 0, layer.bias.size, layer.bias, grads[1][0], layer.bias_state, rule, self._bias_hyper)))
-        plan.unfused[k] = grads, calls
-        return calls
-
-    def _forward(self, plan, source, rows, values, weights):
-        """Fill the plan's activations and output gradient; returns the loss."""
-        source.fill(plan, rows)
-        for layer, ints in plan.dropouts:
-            ints[2] = step_key(self._dropout_key, self.step, layer)
-        if weights is not None:
-            np.take(weights, rows, out=plan.weights64, mode="clip")
-            total = plan.weights64.sum()
-            np.multiply(plan.weights64, 1 / total if total > 0 else 0.0, out=plan.scale, casting="same_kind")
-        for function, args in plan.forward:
-            function(*args)
-        kernel, args = self.loss.call(plan, values, rows, self.network.output)
-        kernel(*args)
-        loss = float(plan.stats[0])
-        if not math.isfinite(loss):
-            raise self._not_finite(plan, loss)
-        return loss
-
-    def _run_step(self, plan, source, rows, values, weights, lr):
-        loss = self._forward(plan, source, rows, values, weights)
-        self.step += 1
-        hyper = self.optimizer.hyper(lr, self.step)
-        if hyper != self._last_hyper:
-            self._last_hyper = None  # an interrupt between the two leaves no half
-            self._hyper[:] = hyper
-            self._bias_hyper[:] = hyper
-            self._bias_hyper[L2], self._bias_hyper[DECAY] = 0, 1
-            self._last_hyper = hyper
-        self._backward(plan)
-        return loss
-
-    def train_step(self, X, y, sample_weight=None):
-        """One optimizer step on one batch; no topology change.
+    def batch(self, source, rows, targets, weights=None, *, first=0, total=None, capacity=None):
+        """A `Batch`: some samples, with the plan that works on them.
 
         Parameters
         ----------
-        X : array or scipy sparse matrix [n_batch, n_in]
-            Only shape and dtype are checked.
-        y : integer[n_batch] class indices (softmax), or float[n_batch, n_out]
-        sample_weight : float[n_batch], optional
+        source : Rows
+        rows : int64[n] or None
+            Which samples of the source; None: all of them.
+        targets : Targets or StepTargets
+        weights : float64[n_samples], optional
+            Of all samples of the source.
+        first : int
+            The place of the first of these samples in the global batch: dropout draws by it.
+        total : float, optional
+            What the loss is divided by: samples, or the sum of their weights. Default: of this batch.
+        capacity : int, optional
+            Samples of the largest batch to come. Default: of this one.
+        """
+        with engine():
+            self.last_plan = plan = self.plan(len(source) if rows is None else rows.size, capacity)
+            rows = plan.rows if rows is None else rows
+            if weights is None:
+                plan.uniform_scale(total)
+            else:
+                np.take(weights, rows, out=plan.weights64, mode="clip")
+                total = plan.weights64.sum() if total is None else total
+                np.multiply(plan.weights64, 1 / total if total > 0 else 0.0, out=plan.scale, casting="same_kind")
+            return Batch(plan, source, rows, targets.of(plan, rows), first)
 
-        Returns
-        -------
-        float
-            The batch's loss before the step.
+    # ---- the whole step ----
+    def forward(self, batch):
+        """Fill the plan's activations and output gradient; returns the loss.
 
         Raises
         ------
         NonFiniteError
             The loss is NaN or infinite; the weights are as they were.
         """
-        net = self.network
-        source = Rows(X, net.n_in, finite=False)
-        n = len(source)
-        if net.output == "softmax":
-            values = check_index_targets(y, n, net.n_out)
-        else:
-            y = np.asarray(y, net.dtype)
-            if y.ndim not in (1, 2) or len(y) != n:
-                raise ValueError(f"y must have one entry for each of the {n} rows of X; got shape {y.shape}.")
-            values = np.ascontiguousarray(y.reshape(n, -1))
-            if values.shape[1] != net.n_out:
-                raise ValueError(f"y must have {net.n_out} columns, the network's outputs; got {values.shape[1]}.")
-        weights = check_sample_weight(sample_weight, n)
+        plan = batch.plan
         with engine():
-            self._asked = None
-            plan = self._plan(n, n)
-            if weights is None:
-                plan.uniform_scale()
-            lr = self._rate(self.epoch, max(self.n_epochs, 1))
-            return self._run_step(plan, source, plan.rows, values, weights, lr)
+            batch.source.fill(plan, batch.rows)
+            for layer, ints in plan.dropouts:
+                ints[Ints.KEY], ints[Ints.FIRST] = step_key(self._dropout_key, self.number, layer), batch.first
+            for call in plan.forward:
+                call.function(*call.args)
+            self.loss.run(plan, batch.targets, batch.rows, self.network.output)
+        loss = float(plan.stats[0])
+        if not math.isfinite(loss):
+            raise NonFiniteError(self._not_finite(plan, loss))
+        return loss
 
-    def gradients(self, X, y, sample_weight=None):
-        """Gradients of the loss on one batch, without a step; dropout as the next step would draw it.
+    def train(self, batch, lr, store=None):
+        """Take a step; returns the loss before it.
+
+        Parameters
+        ----------
+        batch : Batch
+        lr : float
+        store : dict of int to list of float[1, n], optional
+            By layer, where the gradients of its parameters are to be kept: these layers are updated apart.
+        """
+        with engine():
+            loss = self.forward(batch)
+            self.number += 1
+            self.rates.set(self.optimizer, lr, self.number)
+            if not store:
+                for calls in batch.plan.backward:
+                    for call in calls:
+                        call.function(*call.args)
+                return loss
+            last = len(batch.plan.backward) - 1
+            try:
+                for q, calls in enumerate(batch.plan.backward):
+                    k = last - q
+                    for call in self._apart(batch.plan, k, store[k]) if k in store else calls:
+                        call.function(*call.args)
+            except BaseException:  # an interrupt between an update and the mask that belongs to it
+                for layer in self.network.layers:
+                    for p in layer.parameters():
+                        p.clear_removed()
+                raise
+        return loss
+
+    def _apart(self, plan, k, states):
+        """Layer k's backward pass that stores the gradients, and then the update from them."""
+        held, calls = plan.split.get(k, (None, ()))
+        if held is states:
+            return calls
+        hypers = self.rates.hypers[k]
+        calls = plan.backward_call(self.network, k, Rule.GRADIENT, hypers, states)
+        calls = calls + self._update_calls(plan, k, [state[0] for state in states], hypers)
+        plan.split[k] = states, calls
+        return calls
+
+    def _update_calls(self, plan, k, gradients, hypers):
+        """The calls that update layer k's parameters by the optimizer's rule."""
+        from ..kernels import update
+
+        w, nt, rule, layer = plan.context.w, plan.context.n_threads, self.optimizer.rule, self.network.layers[k]
+        calls = []
+        for p, g, h in zip(layer.parameters(), gradients, hypers, strict=True):
+            args = p.data, g, p.state, rule, h
+            if p is not layer.weights:
+                calls.append(Call(update.update_part, w, 0, p.data.size, *args))
+            elif layer.uses_blas:
+                calls += [Call(in_pieces, partial(update.update_part, w), p.data.size, *args), Call(p.clear_removed)]
+            else:
+                calls.append(Call(update.update_all.of(nt), w, nt, *args))
+        return calls
+
+    # ---- the step in two halves ----
+    def gradients(self, batch, *, add=False):
+        """Forward and backward of a batch, without an update.
+
+        Parameters
+        ----------
+        batch : Batch
+        add : bool
+            Add to the gradients of the batches before, whose shares of the loss then belong to one mean.
 
         Returns
         -------
-        loss : float
-        gradients : list of (float[connections], float[n_out])
-            By layer: of the stored connections, in CSR order (row-major for dense layers, removed connections included), and of
-            the biases.
+        Gradients
+            The same object, and the same memory, in every call until a topology changes.
         """
-        net = self.network
-        loss = self.loss
-        source = Rows(X, net.n_in)
-        targets = Targets(y, len(source), net, loss)
-        weights = check_sample_weight(sample_weight, len(source))
         with engine():
-            plan = self._plan(len(source), len(source))
-            if weights is None:
-                plan.uniform_scale()
-            value = self._forward(plan, source, plan.rows, targets.values, weights)
-            grads = self._stored_gradients(plan)
-        return value, [(dw[0], db[0]) for dw, db in grads]
+            loss = self.forward(batch)
+            found = self._gradients
+            if found is None or not found.fits(self.network):
+                found, self._spare = Gradients(self.network), None
+                self._gradients = found
+            target = found
+            if add:
+                if self._spare is None:
+                    self._spare = Gradients(self.network)
+                target = self._spare
+            plan = batch.plan
+            if plan.stored is None or plan.stored[0] is not target:
+                plan.stored = target, plan.backward_calls(self.network, Rule.GRADIENT, self.rates.hypers, target.states)
+            for calls in plan.stored[1]:
+                for call in calls:
+                    call.function(*call.args)
+            target.flat[-2], target.flat[-1] = loss, plan.stats[1]
+            if add:
+                found.flat += target.flat
+            return found
 
-    def _stored_gradients(self, plan):
-        """After a forward pass: new (float[1, data.size], float[1, n_out]) by layer, without a step."""
-        grads = gradient_buffers(self.network)
-        for function, args in plan.backward_calls(self.network, RULES["gradient"], self._hyper, self._bias_hyper, grads):
-            function(*args)
-        return grads
+    def no_gradients(self):
+        """`Gradients` of no sample, all 0: for a rank that a small batch leaves without one."""
+        if self._gradients is None or not self._gradients.fits(self.network):
+            self._gradients, self._spare = Gradients(self.network), None
+        self.plan(1, self._capacity)
+        self._gradients.flat[:] = 0
+        return self._gradients
 
+    def update(self, gradients, lr):
+        """Take a step from gradients, by the optimizer's rule or its own `update`.
+
+        Parameters
+        ----------
+        gradients : Gradients
+            May be overwritten.
+        lr : float
+        """
+        with engine():
+            self.number += 1
+            if not self.optimizer.fused:
+                return self._own_update(gradients, lr)
+            self.rates.set(self.optimizer, lr, self.number)
+            plan = next(iter(self._plans.values()))
+            for k, row in enumerate(gradients.layers):
+                for call in self._update_calls(plan, k, row, self.rates.hypers[k]):
+                    call.function(*call.args)
+        return None
+
+    def _own_update(self, gradients, lr):
+        for k, (layer, row) in enumerate(zip(self.network.layers, gradients.layers, strict=True)):
+            for q, (p, g) in enumerate(zip(layer.parameters(), row, strict=True)):
+                try:
+                    self.optimizer.update(p.data, g, p.state, self.rates.info(k, q, lr, self.number))
+                finally:
+                    p.clear_removed()
+
+    # ---- numbers that are not finite ----
     def _not_finite(self, plan, loss):
         where = "the loss itself"
         for k, layer in enumerate(self.network.layers):
-            if not (np.isfinite(layer.weights.data).all() and np.isfinite(layer.bias).all()):
+            if not all(np.isfinite(p.data).all() for p in layer.parameters()):
                 where = f"the weights of layer {k}"
                 break
             if not np.isfinite(plan.activations[k + 1]).all():
                 where = f"the outputs of layer {k}"
                 break
-        return NonFiniteError(
-            f"The loss became {loss} in epoch {self.epoch}, step {self.step}; the first non-finite numbers are in {where}. "
+        return (
+            f"The loss became {loss} in {self.where}step {self.number}; the first non-finite numbers are in {where}. "
             "The weights are those before this step. A lower learning rate or inputs of unit scale usually mend it."
         )
 
-    def _check_finite(self, epoch):
-        """The loss of a step tells of the steps before it: this tells of an epoch's last one, and of what a ReLU hides."""
+    def check_finite(self, where):
+        """Raise NonFiniteError if a parameter, its optimizer state or a buffer is NaN or infinite.
+
+        The loss of a step tells of the steps before it: this tells of an epoch's last one, and of what a ReLU hides.
+        """
         for k, layer in enumerate(self.network.layers):
-            arrays = layer.weights.data, layer.weights.state, layer.bias, layer.bias_state
-            if not all(checks.all_finite(a) for a in arrays):
+            arrays = [a for p in layer.parameters() for a in (p.data, p.state)]
+            if not all(checks.all_finite(a) for a in (*arrays, *layer.buffers.values())):
                 raise NonFiniteError(
-                    f"Weights or optimizer state of layer {k} became NaN or infinite in epoch {epoch}, by step {self.step - 1}, "
+                    f"Weights or optimizer state of layer {k} became NaN or infinite in {where}, by step {self.number - 1}, "
                     "while the loss was still finite. A lower learning rate or inputs of unit scale usually mend it."
                 )
-
-
-def needs_stored(asked, layer):
-    """Whether a policy that asked for this needs the layer's gradients in memory; growth looks at all pairs of units by itself."""
-    return bool(asked & {"gradient", "accumulated_gradient"} or (asked and layer.weights.is_dense))
-
-
-def gradient_buffers(network):
-    """[(float[1, connections], float[1, n_out])] by layer, where the rule GRADIENT writes."""
-    return [(np.zeros((1, layer.weights.data.size), network.dtype), np.zeros((1, layer.n_out), network.dtype)) for layer in network.layers]

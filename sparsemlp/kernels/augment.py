@@ -6,7 +6,8 @@ import numpy as np
 from numba import njit, prange
 
 from .common import U
-from .simd import INNER, KERNEL
+from .compile import kernel
+from .simd import INNER
 
 DRAWS = 4  # a sample's random numbers: angle, shift down, shift right, flip
 
@@ -84,7 +85,7 @@ def _some(X, rows, samples, first, last, key, limits, shape, mean, scale, out, m
         warp(scratch, maps, channels, height, width, out[k])
 
 
-@njit(parallel=True, **KERNEL)
+@kernel
 def augment_rows(w, n_threads, X, rows, samples, key, limits, shape, mean, scale, out, maps, scratch):
     """out[k] = the sample X[rows[k]], standardised, then mapped at random; each thread takes its share of the rows.
 
@@ -107,9 +108,3 @@ def augment_rows(w, n_threads, X, rows, samples, key, limits, shape, mean, scale
     n = rows.size
     for t in prange(n_threads):
         _some(X, rows, samples, n * t // n_threads, n * (t + 1) // n_threads, key, limits, shape, mean, scale, out, maps[t], scratch[t])
-
-
-@njit(**KERNEL)
-def augment_rows_serial(w, n_threads, X, rows, samples, key, limits, shape, mean, scale, out, maps, scratch):
-    """`augment_rows` by the calling thread alone."""
-    _some(X, rows, samples, 0, rows.size, key, limits, shape, mean, scale, out, maps[0], scratch[0])

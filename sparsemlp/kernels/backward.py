@@ -4,8 +4,9 @@ import numpy as np
 from numba import njit, prange
 
 from .atomics import atomic_add, atomic_load, atomic_take
-from .common import U, activate_back, begin, done, fetch, unit_key, wait
-from .simd import INNER, KERNEL, lanes, vload, vscale, vsplat, vstore, vsum
+from .common import ACTIVATION, FIRST, KEEP, KEY, SCALE, SLOPE, THRESHOLD, U, activate_back, begin, done, fetch, unit_key, wait
+from .compile import apart, kernel
+from .simd import INNER, lanes, vload, vscale, vsplat, vstore, vsum
 from .simd_math import vdropout
 from .simd_products import vback4, vdot, vdot4, vfma
 from .update import update
@@ -79,7 +80,7 @@ def _gradients(w, tile0, tile1, i0, i1, q, x, dy, dx, data, outputs, ptr, block,
     T = lanes(w)
     n_in, n_out = x.shape[1], dy.shape[1]
     last = q == ptr.shape[0] - 2
-    activation, threshold, key = ints[0], ints[1], ints[2]
+    activation, threshold, key, first = ints[ACTIVATION], ints[THRESHOLD], ints[KEY], ints[FIRST]
     need_dx = dx.size > 0
     n = np.int64(0)
     for i in range(U(i0), U(i1)):
@@ -101,9 +102,9 @@ def _gradients(w, tile0, tile1, i0, i1, q, x, dy, dx, data, outputs, ptr, block,
                 if last:
                     y = vload(x, xo, w)
                     if threshold > 0:
-                        g = vdropout(g, unit_key(key, i), tile * T, np.uint32(threshold), reals[1])
-                        y = vscale(reals[2], y)
-                    g = activate_back(y, g, activation, reals[0])
+                        g = vdropout(g, unit_key(key, i), first + tile * T, np.uint32(threshold), reals[SCALE])
+                        y = vscale(reals[KEEP], y)
+                    g = activate_back(y, g, activation, reals[SLOPE])
                     scratch[sums + np.int64(i)] += vsum(g)
                 vstore(dx, xo, g)
             else:
@@ -138,6 +139,7 @@ def _thread(
 
     An item is taken only when its slot is free, so that a thread that holds one never waits for a slot: no deadlock.
     """
+    apart()
     n_tiles, n_blocks, n_chunks = x.shape[0], ptr.shape[0] - 1, chunks.size - 1
     n_groups, n_parts, n_slots, size = slots.shape
     n_queues, scratch = n_groups * n_parts, slots.ravel()
@@ -183,7 +185,7 @@ def _thread(
     update(j0, j1, bias, dbias, j0, bias_state, rule, bias_hyper)
 
 
-@njit(parallel=True, **KERNEL)
+@kernel
 def backward(
     w, n_threads, x, dy, dx, dbias_in, data, outputs, ptr, block, chunks, ticket, state,
     bias, dbias, bias_state, slots, ints, reals, rule, hyper, bias_hyper,
@@ -221,14 +223,3 @@ def backward(
     for t in prange(n_threads):
         _thread(t, n_threads, w, x, dy, dx, dbias_in, data, outputs, ptr, block, chunks, ticket, state,
                 bias, dbias, bias_state, slots, ints, reals, rule, hyper, bias_hyper)  # fmt: skip
-
-
-@njit(**KERNEL)
-def backward_serial(
-    w, n_threads, x, dy, dx, dbias_in, data, outputs, ptr, block, chunks, ticket, state,
-    bias, dbias, bias_state, slots, ints, reals, rule, hyper, bias_hyper,
-):  # fmt: skip
-    """`backward` by the calling thread alone."""
-    begin(ticket)
-    _thread(0, 1, w, x, dy, dx, dbias_in, data, outputs, ptr, block, chunks, ticket, state,
-            bias, dbias, bias_state, slots, ints, reals, rule, hyper, bias_hyper)  # fmt: skip

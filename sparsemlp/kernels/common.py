@@ -4,10 +4,13 @@ import numpy as np
 from numba import njit
 
 from .atomics import atomic_add, atomic_load
+from .codes import Activation, Ints, Reals
 from .simd import INNER, lanes, prefetch
 from .simd_math import vleaky, vrelu, vrelu_back, vsigmoid, vsigmoid_back, vtanh, vtanh_back
 
-IDENTITY, RELU, LEAKY_RELU, SIGMOID, TANH = range(5)
+IDENTITY, RELU, LEAKY_RELU, SIGMOID, TANH = map(int, Activation)
+ACTIVATION, THRESHOLD, KEY, FIRST = map(int, Ints)
+SLOPE, SCALE, KEEP = map(int, Reals)
 U = np.uint64
 CACHE_LINE = 64
 

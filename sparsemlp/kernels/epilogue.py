@@ -3,26 +3,29 @@
 import numpy as np
 from numba import njit, prange
 
-from .common import activate, activate_back, unit_key
-from .simd import INNER, KERNEL, lanes, vadd, vload, vscale, vsplat, vstore, vsum
+from .common import ACTIVATION, FIRST, KEEP, KEY, SCALE, SLOPE, THRESHOLD, activate, activate_back, unit_key
+from .compile import apart, kernel
+from .simd import INNER, lanes, vadd, vload, vscale, vsplat, vstore, vsum
 from .simd_math import vdropout
 
 
 @njit(**INNER)
 def _forward_units(w, j0, j1, y, bias, ints, reals):
+    apart()
     T = lanes(w)
     n = y.shape[1]
     for tile in range(y.shape[0]):
         for j in range(j0, j1):
             o = (tile * n + j) * T
-            v = activate(vadd(vload(y, o, w), vsplat(bias[j], w)), ints[0], reals[0])
-            if ints[1] > 0:
-                v = vdropout(v, unit_key(ints[2], j), tile * T, np.uint32(ints[1]), reals[1])
+            v = activate(vadd(vload(y, o, w), vsplat(bias[j], w)), ints[ACTIVATION], reals[SLOPE])
+            if ints[THRESHOLD] > 0:
+                v = vdropout(v, unit_key(ints[KEY], j), ints[FIRST] + tile * T, np.uint32(ints[THRESHOLD]), reals[SCALE])
             vstore(y, o, v)
 
 
 @njit(**INNER)
 def _backward_units(w, i0, i1, x, dx, dbias_in, ints, reals):
+    apart()
     T = lanes(w)
     n = x.shape[1]
     for i in range(i0, i1):
@@ -30,10 +33,10 @@ def _backward_units(w, i0, i1, x, dx, dbias_in, ints, reals):
         for tile in range(x.shape[0]):
             o = (tile * n + i) * T
             g, y = vload(dx, o, w), vload(x, o, w)
-            if ints[1] > 0:
-                g = vdropout(g, unit_key(ints[2], i), tile * T, np.uint32(ints[1]), reals[1])
-                y = vscale(reals[2], y)
-            g = activate_back(y, g, ints[0], reals[0])
+            if ints[THRESHOLD] > 0:
+                g = vdropout(g, unit_key(ints[KEY], i), ints[FIRST] + tile * T, np.uint32(ints[THRESHOLD]), reals[SCALE])
+                y = vscale(reals[KEEP], y)
+            g = activate_back(y, g, ints[ACTIVATION], reals[SLOPE])
             s += vsum(g)
             vstore(dx, o, g)
         dbias_in[i] = s
@@ -41,15 +44,17 @@ def _backward_units(w, i0, i1, x, dx, dbias_in, ints, reals):
 
 @njit(**INNER)
 def _dropout_units(w, i0, i1, x, ints, reals):
+    apart()
     T = lanes(w)
     n = x.shape[1]
     for tile in range(x.shape[0]):
         for i in range(i0, i1):
             o = (tile * n + i) * T
-            vstore(x, o, vdropout(vload(x, o, w), unit_key(ints[2], i), tile * T, np.uint32(ints[1]), reals[1]))
+            v = vload(x, o, w)
+            vstore(x, o, vdropout(v, unit_key(ints[KEY], i), ints[FIRST] + tile * T, np.uint32(ints[THRESHOLD]), reals[SCALE]))
 
 
-@njit(parallel=True, **KERNEL)
+@kernel
 def dense_forward_epilogue(w, n_threads, y, bias, ints, reals):
     """y = dropout(activation(y + bias)), in place; y : float[tiles, n_out, lanes], ints and reals as in `forward`."""
     n = y.shape[1]
@@ -57,7 +62,7 @@ def dense_forward_epilogue(w, n_threads, y, bias, ints, reals):
         _forward_units(w, n * t // n_threads, n * (t + 1) // n_threads, y, bias, ints, reals)
 
 
-@njit(parallel=True, **KERNEL)
+@kernel
 def dense_backward_epilogue(w, n_threads, x, dx, dbias_in, ints, reals):
     """dx, the gradient at the activations x of the layer below, becomes that at its pre-activation; dbias_in its sums."""
     n = x.shape[1]
@@ -65,27 +70,9 @@ def dense_backward_epilogue(w, n_threads, x, dx, dbias_in, ints, reals):
         _backward_units(w, n * t // n_threads, n * (t + 1) // n_threads, x, dx, dbias_in, ints, reals)
 
 
-@njit(parallel=True, **KERNEL)
+@kernel
 def dropout_inputs(w, n_threads, x, ints, reals):
-    """x = dropout(x), in place; x : float[tiles, n_in, lanes]; ints[1:] threshold and key, reals[1] 1 / keep."""
+    """x = dropout(x), in place; x : float[tiles, n_in, lanes]; ints and reals as in `forward`."""
     n = x.shape[1]
     for t in prange(n_threads):
         _dropout_units(w, n * t // n_threads, n * (t + 1) // n_threads, x, ints, reals)
-
-
-@njit(**KERNEL)
-def dense_forward_epilogue_serial(w, n_threads, y, bias, ints, reals):
-    """`dense_forward_epilogue` by the calling thread alone."""
-    _forward_units(w, 0, y.shape[1], y, bias, ints, reals)
-
-
-@njit(**KERNEL)
-def dense_backward_epilogue_serial(w, n_threads, x, dx, dbias_in, ints, reals):
-    """`dense_backward_epilogue` by the calling thread alone."""
-    _backward_units(w, 0, x.shape[1], x, dx, dbias_in, ints, reals)
-
-
-@njit(**KERNEL)
-def dropout_inputs_serial(w, n_threads, x, ints, reals):
-    """`dropout_inputs` by the calling thread alone."""
-    _dropout_units(w, 0, x.shape[1], x, ints, reals)

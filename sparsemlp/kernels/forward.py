@@ -3,8 +3,9 @@
 import numpy as np
 from numba import njit, prange
 
-from .common import U, activate, begin, claim, done, fetch, unit_key, wait
-from .simd import INNER, KERNEL, lanes, vload, vsplat, vstore
+from .common import ACTIVATION, FIRST, KEY, SCALE, SLOPE, THRESHOLD, U, activate, begin, claim, done, fetch, unit_key, wait
+from .compile import apart, kernel
+from .simd import INNER, lanes, vload, vsplat, vstore
 from .simd_math import vdropout
 from .simd_products import vfma, vfma4
 
@@ -17,7 +18,7 @@ def _rows(w, j0, j1, tile, q, x, y, bias, data, perm, inputs, ptr, ints, reals):
     xo = tile * x.shape[1] * T
     yo = tile * n_out * T
     last = q == ptr.shape[0] - 2
-    activation, threshold, key = ints[0], ints[1], ints[2]
+    activation, threshold, key, lane0 = ints[ACTIVATION], ints[THRESHOLD], ints[KEY], ints[FIRST] + tile * T
     for j in range(U(j0), U(j1)):
         o = yo + np.int64(j) * T
         acc = vsplat(bias[j], w) if q == 0 else vload(y, o, w)
@@ -43,9 +44,9 @@ def _rows(w, j0, j1, tile, q, x, y, bias, data, perm, inputs, ptr, ints, reals):
             acc = vfma(data[perm[k]], x, xo + np.int64(inputs[k]) * T, acc)
             k += U(1)
         if last:
-            acc = activate(acc, activation, reals[0])
+            acc = activate(acc, activation, reals[SLOPE])
             if threshold > 0:
-                acc = vdropout(acc, unit_key(key, j), tile * T, np.uint32(threshold), reals[1])
+                acc = vdropout(acc, unit_key(key, j), lane0, np.uint32(threshold), reals[SCALE])
         vstore(y, o, acc)
 
 
@@ -55,6 +56,7 @@ def _thread(t, n_threads, w, x, y, bias, data, perm, inputs, ptr, block, chunks,
 
     Items run tile by tile, so that a thread stays with a part of the batch and its activations with the thread's cache.
     """
+    apart()
     n_blocks, n_chunks = ptr.shape[0] - 1, chunks.size - 1
     items = x.shape[0] * n_chunks
     n_in = x.shape[1]
@@ -80,7 +82,7 @@ def _thread(t, n_threads, w, x, y, bias, data, perm, inputs, ptr, block, chunks,
             u = claim(ticket, queue)
 
 
-@njit(parallel=True, **KERNEL)
+@kernel
 def forward(w, n_threads, x, y, bias, data, perm, inputs, ptr, block, chunks, ticket, ints, reals):
     """Activations of one sparse layer.
 
@@ -96,8 +98,7 @@ def forward(w, n_threads, x, y, bias, data, perm, inputs, ptr, block, chunks, ti
     block : input units in a block
     chunks : int64[n + 1], bounds of ranges of output units of about equal work
     ticket : int64[8 * n_threads], and 8 * tiles * n more where there are several blocks; scratch
-    ints : int64[3], activation, dropout threshold (0: none), dropout key
-    reals : float[3], slope, 1 / keep, keep
+    ints, reals : int64[4], float[3], the layer's epilogue, by the places of `codes.Ints` and `codes.Reals`
 
     Notes
     -----
@@ -107,10 +108,3 @@ def forward(w, n_threads, x, y, bias, data, perm, inputs, ptr, block, chunks, ti
     begin(ticket)
     for t in prange(n_threads):
         _thread(t, n_threads, w, x, y, bias, data, perm, inputs, ptr, block, chunks, ticket, ints, reals)
-
-
-@njit(**KERNEL)
-def forward_serial(w, n_threads, x, y, bias, data, perm, inputs, ptr, block, chunks, ticket, ints, reals):
-    """`forward` by the calling thread alone."""
-    begin(ticket)
-    _thread(0, 1, w, x, y, bias, data, perm, inputs, ptr, block, chunks, ticket, ints, reals)

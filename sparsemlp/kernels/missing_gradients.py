@@ -4,6 +4,7 @@ import numpy as np
 from numba import njit, prange
 
 from .common import U
+from .compile import kernel
 from .simd import INNER, KERNEL, lanes
 from .simd_products import vdot, vdot4
 
@@ -90,7 +91,7 @@ def _join(n_threads, k, values, places, counts, out):
     out[:] = all_places[:k]
 
 
-@njit(parallel=True, **KERNEL)
+@kernel
 def largest_missing(w, n_threads, x, dy, indptr, indices, dropped, k, rows, values, places, counts, out):
     """The places of the missing connections whose gradients are largest in magnitude; of equal ones the first.
 
@@ -118,13 +119,6 @@ def largest_missing(w, n_threads, x, dy, indptr, indices, dropped, k, rows, valu
             w, n_in * t // n_threads, n_in * (t + 1) // n_threads, x, dy, indptr, indices, dropped, k, rows[t], values[t], places[t]
         )
     _join(n_threads, k, values, places, counts, out)
-
-
-@njit(**KERNEL)
-def largest_missing_serial(w, n_threads, x, dy, indptr, indices, dropped, k, rows, values, places, counts, out):
-    """`largest_missing` by the calling thread alone."""
-    counts[0] = _scan(w, 0, x.shape[1], x, dy, indptr, indices, dropped, k, rows[0], values[0], places[0])
-    _join(1, k, values, places, counts, out)
 
 
 @njit(**KERNEL)

@@ -4,6 +4,7 @@ import numpy as np
 from numba import njit, prange
 
 from .common import U
+from .compile import kernel
 from .simd import INNER, KERNEL, lanes
 from .simd_math import transpose_block
 
@@ -42,25 +43,19 @@ def _share(t, n_threads, w, square, X, rows, x, offsets):
         _columns(w, square, X, rows, x, tile, f0, f1, offsets)
 
 
-@njit(parallel=True, **KERNEL)
-def to_tiles(w, square, n_threads, X, rows, x, offsets):
+@kernel
+def to_tiles(w, n_threads, square, X, rows, x, offsets):
     """x[tile, feature, lane] = X[rows[tile * lanes + lane], feature], zero in the lanes beyond the batch.
 
     Parameters
     ----------
-    w, square : width tags, of the tiles and of the squares to transpose (at most as wide)
+    w, square : width tags, of the tiles and of the squares to transpose (at most as wide); n_threads : int
     X : any real or integer dtype [n_samples, n_features], C order; rows : int64[n_batch], unchecked
     x : float[tiles, n_features, lanes], overwritten
     offsets : int64[n_threads, 16], scratch
     """
     for t in prange(n_threads):
         _share(t, n_threads, w, square, X, rows, x, offsets[t])
-
-
-@njit(**KERNEL)
-def to_tiles_serial(w, square, n_threads, X, rows, x, offsets):
-    """`to_tiles` by the calling thread alone."""
-    _share(0, 1, w, square, X, rows, x, offsets[0])
 
 
 @njit(**KERNEL)

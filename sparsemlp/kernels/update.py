@@ -3,20 +3,20 @@
 import numpy as np
 from numba import njit, prange
 
+from .codes import Hyper, Rule
 from .common import U
+from .compile import kernel
 from .simd import INNER, KERNEL
 
-GRADIENT, PLAIN_SGD, MOMENTUM_SGD, ADAM, RMSPROP = range(5)
-# positions in the array of hyperparameters
-LR, MOMENTUM, BETA2, EPS, L2, DECAY, SCALE1, SCALE2, NESTEROV = range(9)
-N_HYPER = 9
+GRADIENT, PLAIN_SGD, MOMENTUM_SGD, ADAM, RMSPROP = map(int, Rule)
+LR, MOMENTUM, BETA2, EPS, L2, DECAY, SCALE1, SCALE2, NESTEROV = map(int, Hyper)
 
 
 @njit(**INNER)
 def update(k0, k1, p, g, g0, state, rule, h):
     """p[k0:k1] and its state from the gradient g[g0:]; the rule GRADIENT leaves p alone and writes the gradient to state[0].
 
-    h: lr, momentum or beta1, beta2 or rho, eps, L2 penalty, 1 - lr * decoupled decay, 1 / (1 - beta1^t), 1 / (1 - beta2^t), Nesterov.
+    h: float[N_HYPER], by the places of `codes.Hyper`.
     """
     shift = U(g0) - U(k0)
     one = p.dtype.type(1)
@@ -51,7 +51,7 @@ def update(k0, k1, p, g, g0, state, rule, h):
             state[0, k] = g[k + shift]
 
 
-@njit(parallel=True, **KERNEL)
+@kernel
 def update_all(w, n_threads, p, g, state, rule, h):
     """`update` of all of a flat parameter array, in parallel (dense layers, and gradients that were kept)."""
     for t in prange(n_threads):
@@ -63,9 +63,3 @@ def update_all(w, n_threads, p, g, state, rule, h):
 def update_part(w, k0, k1, p, g, state, rule, h):
     """`update` of p[k0:k1], by the calling thread alone."""
     update(k0, k1, p, g, k0, state, rule, h)
-
-
-@njit(**KERNEL)
-def update_all_serial(w, n_threads, p, g, state, rule, h):
-    """`update_all` by the calling thread alone."""
-    update(0, p.size, p, g, 0, state, rule, h)

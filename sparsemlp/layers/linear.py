@@ -7,11 +7,14 @@ import numpy as np
 
 from .. import checks
 from ..engine.threads import in_pieces
-from ..weights.checks import TAKEN_OVER, Restored, require_array, require_state
-from .input_dropout import epilogue_arrays
+from ..initializers import Initializer
+from ..kernels.codes import Rule
+from ..weights.checks import field, stored, stored_state
+from .base import CODES, Call, Epilogue, Layer, Parameter
+from .stored import weights_from_dict
 
-# codes of kernels/common.py, by name, so that importing this module compiles nothing
-ACTIVATIONS = {"identity": 0, "relu": 1, "leaky_relu": 2, "sigmoid": 3, "tanh": 4}
+ACTIVATIONS = tuple(CODES)
+SMALLEST_SLOPE = 1e-6  # of a leaky ReLU: with less its outputs could underflow to 0, which hides their sign from the backward pass
 # (bytes of a batch tile that a pass over a sparse layer works in, its rows, connections of a unit that must meet them: with fewer, blocks
 # cost more than they save): the first that a layer is dense enough for. 1 MB is a common second-level cache; small blocks suit forward,
 # which reads a unit's values from as many cache lines as a block has rows.
@@ -31,7 +34,7 @@ def _chunks(ptr, n_chunks):
     return np.unique(bounds)  # no empty ranges: a kernel may read the last unit of each
 
 
-def _block(n_units, n_rows, n_connections, lane_bytes, sizes):
+def block_rows(n_units, n_rows, n_connections, lane_bytes, sizes):
     """How many of a tile's rows one pass over the units' connections works in."""
     for n_bytes, most_rows, fewest in sizes:
         block = max(min(n_bytes // lane_bytes, most_rows), 16)
@@ -50,100 +53,128 @@ def _pointers(w, indptr, minor, n_rows, block):
     return ptr
 
 
-class Linear(Restored):
-    """One layer of connections with its bias, activation and dropout.
+class Linear(Layer):
+    """A layer of connections with its bias, activation and dropout.
 
     Parameters
     ----------
     weights : SparseWeights or DenseWeights
+        Which connections exist, and their values; n_in and n_out follow from its shape.
     bias : float[n_out], of the weights' dtype
+        Taken over, not copied.
     activation : {"identity", "relu", "leaky_relu", "sigmoid", "tanh"}
+        What is applied to each unit's sum.
     slope : float
-        Of the leaky ReLU for negative values; at 0 its derivative is 1.
+        What a leaky ReLU multiplies negative sums by; at a sum of 0 its derivative is 1. A slope of 0 makes it a ReLU.
     dropout : float in [0, 1)
         Inverted dropout of the layer's outputs during training: no mask is stored, forward and backward compute the same hash.
+    initializer : Initializer, optional
+        The rule for connections that are added later, and for weights that are drawn anew; some policies and procedures need it.
 
     Attributes
     ----------
     bias_state : float[k, n_out]
         The optimizer's state of the bias.
+
+    Examples
+    --------
+    >>> from sparsemlp.weights.dense import DenseWeights
+    >>> Linear(DenseWeights(np.ones((3, 2), np.float32)), np.zeros(2, np.float32), "tanh")
+    Linear(DenseWeights(3, 2): 6 connections, tanh)
     """
 
-    def __init__(self, weights, bias, activation="relu", slope=0.01, dropout=0.0):
-        self.weights, self.bias = weights, np.require(bias, requirements=TAKEN_OVER)
+    applies_epilogue = fuses_epilogue = fuses_update = True
+
+    def __init__(self, weights, bias, activation="relu", slope=0.01, dropout=0.0, initializer=None):
+        self.weights = weights
         self.activation = checks.choice("activation", activation, ACTIVATIONS)
         self.slope = checks.real("slope", slope, 0)
+        if 0 < self.slope < SMALLEST_SLOPE:
+            raise ValueError(f"slope must be 0 or at least {SMALLEST_SLOPE:g}; got {slope!r}. activation='relu' is a slope of 0.")
         self.dropout = checks.fraction("dropout", dropout, open_high=True)
+        bias = np.asarray(bias)
         if bias.shape != (weights.shape[1],) or bias.dtype != weights.dtype:
             raise ValueError(f"bias must be {weights.dtype}[{weights.shape[1]}]; got {bias.dtype}{list(bias.shape)}.")
-        self.bias_state = np.zeros((0, bias.size), bias.dtype)
+        self._bias = Parameter("bias", bias)
+        if initializer is not None:
+            checks.instance("initializer", initializer, Initializer, "sm.He()")
+        self.initializer = initializer
 
     n_in = property(lambda self: self.weights.shape[0])
     n_out = property(lambda self: self.weights.shape[1])
+    dtype = property(lambda self: self.weights.dtype)
+    uses_blas = property(lambda self: self.weights.is_dense)
 
-    def allocate_state(self, k):
-        """Give connections and biases k rows of optimizer state, zeros unless they have k rows already."""
-        self.weights.allocate_state(k)
-        if self.bias_state.shape[0] != k:
-            self.bias_state = np.zeros((k, self.bias.size), self.bias.dtype)
+    @property
+    def bias(self):
+        """float[n_out], added to the sums."""
+        return self._bias.data
 
-    def epilogue(self, *, training, activation=None):
-        """`ints` and `reals` of this layer's outputs for the kernels."""
-        code = ACTIVATIONS[activation or self.activation]
-        return epilogue_arrays(code, self.slope, self.dropout if training else 0.0, self.bias.dtype)
+    @bias.setter
+    def bias(self, array):
+        self._bias.data = array
 
-    def forward_call(self, context, x, y, n, ints, reals):
-        """(function, arguments) that fill y : float[tiles, n_out, lanes] from x : float[tiles, n_in, lanes], n samples."""
-        from ..kernels import epilogue, forward
+    @property
+    def bias_state(self):
+        return self._bias.state
 
-        w, nt = context.w, context.n_threads
+    @bias_state.setter
+    def bias_state(self, array):
+        self._bias.state = array
+
+    def parameters(self):
+        return [self.weights, self._bias]
+
+    def arrays(self):
+        w, b = self.weights, self._bias
+        return *w.arrays(), b.data, b.state
+
+    def epilogue(self):
+        return Epilogue(self.activation, self.slope, self.dropout)
+
+    def forward(self, ctx, x, y, epilogue, *, training):
+        """See `Layer.forward`; connections times samples multiply-adds."""
+        from ..kernels import epilogue as epilogues
+        from ..kernels import forward
+
+        w, nt, (ints, reals) = ctx.w, ctx.n_threads, epilogue
         if self.weights.is_dense:
-            kernel = epilogue.dense_forward_epilogue if nt > 1 else epilogue.dense_forward_epilogue_serial
-            return _dense_forward, (self.weights.matrix.T, x, y, n, kernel, (w, nt, y, self.bias, ints, reals))
+            kernel = epilogues.dense_forward_epilogue.of(nt)
+            return Call(_dense_forward, self.weights.matrix.T, x, y, ctx.n, kernel, (w, nt, y, self.bias, ints, reals))
         weights, tiles = self.weights, x.shape[0]
         n_chunks = max(-(-CHUNKS_PER_THREAD * nt // tiles), weights.n_connections // CHUNK_CONNECTIONS)
         chunks = _chunks(weights._out_ptr, n_chunks)
-        block = _block(self.n_out, self.n_in, weights.n_connections, x.shape[2] * x.itemsize, FORWARD_BLOCKS)
+        block = block_rows(self.n_out, self.n_in, weights.n_connections, x.shape[2] * x.itemsize, FORWARD_BLOCKS)
         ptr = _pointers(w, weights._out_ptr, weights._inputs, self.n_in, block)
         perm, inputs = weights._perm.view(np.uint32), weights._inputs.view(np.uint32)
-        ticket = context.ticket(nt + (tiles * chunks.size if len(ptr) > 2 else 0))
-        kernel = forward.forward if nt > 1 else forward.forward_serial
-        return kernel, (w, nt, x, y, self.bias, weights.data, perm, inputs, ptr, block, chunks, ticket, ints, reals)
+        ticket = ctx.ticket(nt + (tiles * chunks.size if len(ptr) > 2 else 0))
+        args = w, nt, x, y, self.bias, weights.data, perm, inputs, ptr, block, chunks, ticket, ints, reals
+        return Call(forward.forward.of(nt), *args, scratch=(ptr,))
 
     def _backward_block(self, lane_bytes):
-        return _block(self.n_in, self.n_out, self.weights.n_connections, lane_bytes, BACKWARD_BLOCKS)
+        return block_rows(self.n_in, self.n_out, self.weights.n_connections, lane_bytes, BACKWARD_BLOCKS)
 
-    def backward_in_place(self, lane_bytes):
-        """Whether `backward_call` may be given x for dx: each unit's connections are then passed once, and its inputs not needed after."""
+    def in_place(self, lane_bytes):
+        """Whether each unit's connections are passed once, and its inputs not needed after."""
         return not self.weights.is_dense and self._backward_block(lane_bytes) >= self.n_out
 
-    def backward_call(self, context, x, dy, dx, n, below, rule, hyper, bias_hyper, dbias, states):
-        """(function, arguments) that fill dx, the gradient at the pre-activation of the layer below, and apply the update rule.
-
-        Parameters
-        ----------
-        x, dy, dx : float[tiles, units, lanes]; dx has no tiles for the first layer, and may be x, which it then overwrites, where
-            `backward_in_place` says so
-        below : (ints, reals, dbias) of the layer below; dbias : float[n_out] of this layer, filled by the layer above
-        rule, hyper, bias_hyper : see kernels/update.py
-        states : (float[k, connections], float[k, n_out]), the optimizer's state, or where the rule GRADIENT writes; of a dense
-            layer it writes the gradients of masked weights too
-        """
+    def backward(self, ctx, x, y, dy, dx, sink):
+        """See `Layer.backward`; twice the multiply-adds of forward, once without dx. The rule GRADIENT writes the gradients of a dense
+        layer's masked weights too."""
         from ..kernels import backward, epilogue, update
 
-        w, nt = context.w, context.n_threads
-        ints, reals, dbias_in = below
-        state, bias_state = states
-        if self.weights.is_dense:
-            back = epilogue.dense_backward_epilogue if nt > 1 else epilogue.dense_backward_epilogue_serial
-            dw, spare = context.dense_gradients(self.weights.shape, x.shape[0])
-            removed = None if rule == update.GRADIENT else self.weights.removed
-            return _dense_backward, (
-                self.weights.matrix, x, dy, dx, n, dw, spare, removed, back, (w, nt, x, dx, dbias_in, ints, reals),
-                update.update_part, w, (self.weights.data, dw.reshape(-1), state, rule, hyper),
-                (self.bias, dbias, bias_state, rule, bias_hyper),
+        w, nt = ctx.w, ctx.n_threads
+        ints, reals, sums_in = sink.below
+        (state, bias_state), (hyper, bias_hyper), rule, weights = sink.states, sink.hypers, int(sink.rule), self.weights
+        if weights.is_dense:
+            back = epilogue.dense_backward_epilogue.of(nt)
+            dw, spare = ctx.dense_gradients(weights.shape, x.shape[0])
+            removed = None if rule == Rule.GRADIENT else weights.removed
+            return Call(
+                _dense_backward, weights.matrix, x, dy, dx, ctx.n, dw, spare, removed, back, (w, nt, x, dx, sums_in, ints, reals),
+                update.update_part, w, (weights.data, dw.reshape(-1), state, rule, hyper),
+                (self.bias, sink.sums, bias_state, rule, bias_hyper),
             )  # fmt: skip
-        weights = self.weights
         groups = min(GROUPS, x.shape[0])
         parts = -(-nt // groups)
         chunks = _chunks(weights._indptr, max(CHUNKS_PER_THREAD * nt, weights.n_connections // CHUNK_CONNECTIONS))
@@ -151,29 +182,50 @@ class Linear(Restored):
         ptr = _pointers(w, weights._indptr, weights._indices, self.n_out, block)
         largest = int((np.diff(weights._indptr[chunks]) + np.diff(chunks)).max()) + 4
         shape = groups, parts, SLOTS, -(-largest // 16) * 16
-        ticket = context.ticket(groups * parts + 2 * parts * SLOTS + (groups * chunks.size if len(ptr) > 2 else 0))
-        slots = context.scratch(math.prod(shape)).reshape(shape)
+        ticket = ctx.ticket(groups * parts + 2 * parts * SLOTS + (groups * chunks.size if len(ptr) > 2 else 0))
+        slots = ctx.scratch(math.prod(shape)).reshape(shape)
         outputs = weights._indices.view(np.uint32)
-        kernel = backward.backward if nt > 1 else backward.backward_serial
-        return kernel, (
-            w, nt, x, dy, dx, dbias_in, weights.data, outputs, ptr, block, chunks, ticket, state,
-            self.bias, dbias, bias_state, slots, ints, reals, rule, hyper, bias_hyper,
+        return Call(
+            backward.backward.of(nt), w, nt, x, dy, dx, sums_in, weights.data, outputs, ptr, block, chunks, ticket, state,
+            self.bias, sink.sums, bias_state, slots, ints, reals, rule, hyper, bias_hyper, scratch=(ptr,),
         )  # fmt: skip
 
-    def arrays(self):
-        """What users can replace: compared by identity before every step, so that nobody trains arrays that are no longer here."""
-        w = self.weights
-        return w, w.version, w.data, w.state, getattr(w, "removed", None), self.bias, self.bias_state
+    def reached(self, units):
+        return self.weights.reached(units)
 
-    def require_sound(self, where="layer"):
-        """Raise TopologyError unless kernels may take this layer's arrays. O(1); `where` begins the message."""
-        require_array(f"{where}.bias", self.bias, (self.n_out,), self.weights.dtype)
-        require_state(f"{where}.bias_state", self.bias_state, self.bias)
-        self.weights.require_sound(f"{where}.weights")
+    def needed(self, units):
+        return self.weights.needed(units)
 
-    def nbytes(self):
-        """Bytes by purpose: those of the weights, and of the bias with its state."""
-        return {**self.weights.nbytes(), "bias": self.bias.nbytes + self.bias_state.nbytes}
+    def for_prediction(self):
+        return Linear(self.weights.for_prediction(), self.bias.copy(), self.activation, self.slope)
+
+    def fresh(self, weights):
+        bias = np.zeros(self.n_out, weights.dtype)
+        return Linear(weights, bias, self.activation, self.slope, self.dropout, self.initializer)
+
+    def describe(self):
+        return {"kind": "Linear", "shape": f"{self.n_in} x {self.n_out}", "activation": self.activation, "dropout": f"{self.dropout:g}"}
+
+    def to_dict(self):
+        return {
+            **self.weights.to_dict(),
+            "activation": self.activation,
+            "slope": float(self.slope),
+            "dropout": float(self.dropout),
+            "initializer": self.initializer,
+            "bias": self.bias,
+            "bias_state": self.bias_state,
+        }
+
+    @classmethod
+    def from_dict(cls, content):
+        """See `Layer.from_dict`. The kind of weights follows from which index there is."""
+        weights = weights_from_dict(content)
+        names = "activation", "slope", "dropout", "initializer"
+        bias = stored(content, "bias", weights.dtype, (weights.shape[1],))
+        layer = cls(weights, bias, *(field(content, name) for name in names))
+        layer.bias_state = stored_state(content, "bias_state", layer.bias)
+        return layer
 
     def __repr__(self):
         drop = f", dropout {self.dropout:g}" if self.dropout else ""

@@ -56,38 +56,9 @@ def connectivity(network):
     """The `Connectivity` of a network; see `Network.check_connectivity`."""
     reached = [np.ones(network.n_in, bool)]
     for layer in network.layers:
-        reached.append(_met(layer.weights, reached[-1]))
+        reached.append(layer.reached(reached[-1]))
     useful = [np.ones(network.n_out, bool)]
     for layer in reversed(network.layers):
-        useful.append(_meeting(layer.weights, useful[-1]))
+        useful.append(layer.needed(useful[-1]))
     flat = [tuple(np.flatnonzero(~units) for units in layers) for layers in (reached, useful[::-1])]
     return Connectivity(tuple(network.sizes), *flat)
-
-
-def _met(weights, chosen):
-    """bool[n_out]: the output units with a connection from one of the chosen input units."""
-    if weights.is_dense:
-        return _any_connection(weights, chosen, axis=0)
-    if chosen.all():
-        return np.diff(weights.out_ptr) > 0
-    met = np.zeros(weights.shape[1], bool)
-    met[weights.indices[np.repeat(chosen, np.diff(weights.indptr))]] = True
-    return met
-
-
-def _meeting(weights, chosen):
-    """bool[n_in]: the input units with a connection to one of the chosen output units."""
-    if weights.is_dense:
-        return _any_connection(weights, chosen, axis=1)
-    if chosen.all():
-        return np.diff(weights.indptr) > 0
-    meeting = np.zeros(weights.shape[0], bool)
-    meeting[weights.inputs[np.repeat(chosen, np.diff(weights.out_ptr))]] = True
-    return meeting
-
-
-def _any_connection(weights, chosen, axis):
-    if weights.removed is None:
-        return np.full(weights.shape[1 - axis], chosen.any())
-    removed = weights.removed.reshape(weights.shape)
-    return ~(removed[chosen] if axis == 0 else removed[:, chosen]).all(axis=axis)

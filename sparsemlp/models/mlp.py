@@ -5,12 +5,10 @@ import numpy as np
 from .. import checks
 from ..engine.memory_limit import require_for_network
 from ..initializers import for_activation
-from ..layers import ACTIVATIONS, Linear
+from ..layers import ACTIVATIONS, Layer, Linear, SReLU
 from ..randomness import stream
 from ..topology import Dense, ErdosRenyi, fit_to_data, resolve
 from ..weights.checks import INDEX_LIMIT
-from ..weights.dense import DenseWeights
-from ..weights.sparse import SparseWeights
 from .network import OUTPUTS, Network
 
 
@@ -28,10 +26,10 @@ class MLP(Network):
     data : (X, y), optional
         For topologies that look at what they will be trained on, such as `Correlated(fan_in=36)`; y may be None where no scores of
         labels are asked for. Read while the net is built, not kept.
-    activation : {"relu", "leaky_relu", "sigmoid", "tanh", "identity"}
-        Of the hidden layers.
+    activation : {"relu", "leaky_relu", "sigmoid", "tanh", "identity"}, a class such as SReLU, or a list with one for each hidden layer
+        Of the hidden layers. A class, of the library or your own (`ActivationLayer`), becomes a layer behind each hidden layer.
     output : {"softmax", "sigmoid", "identity"}
-    dropout : float in [0, 1)
+    dropout : float in [0, 1), or a list with one for each hidden layer
         After every hidden layer.
     input_dropout : float in [0, 1)
     slope : float
@@ -83,7 +81,11 @@ class MLP(Network):
             raise ValueError("Give topology or density, not both.")
         if topology is None:
             topology = Dense() if density is None else ErdosRenyi(density=density)
-        checks.choice("activation", activation, ACTIVATIONS)
+        kinds = _by_hidden_layer("activation", activation, len(sizes) - 2)
+        drops = _by_hidden_layer("dropout", dropout, len(sizes) - 2)
+        for kind in kinds:
+            if not callable(kind):
+                checks.choice("activation", kind, ACTIVATIONS)
         checks.choice("output", output, OUTPUTS)
         checks.choice("dtype", np.dtype(dtype).name, ("float32", "float64"))
         checks.integer("seed", seed, 0)
@@ -93,26 +95,38 @@ class MLP(Network):
         shapes = fit_to_data(resolve(topology, sizes), data, sizes[0])
         require_for_network(shapes, sizes, np.dtype(dtype).itemsize)
         for k, shape in enumerate(shapes):
-            init = initializer or for_activation(activation if k < last else output, slope)
+            hidden = k < last
+            kind = kinds[k] if hidden else "identity" if output == "softmax" else output
+            own = callable(kind)  # an activation that is a layer of its own
+            init = initializer or for_activation("relu" if own else kind if hidden else output, slope)
             weights = _build(shape, sizes[k], sizes[k + 1], init, np.dtype(dtype), seed, k)
-            layer = Linear(
-                weights,
-                np.zeros(sizes[k + 1], dtype),
-                activation if k < last else ("identity" if output == "softmax" else output),
-                slope,
-                dropout if k < last else 0.0,
-            )
-            layer.initializer = init
-            layers.append(layer)
+            drop = drops[k] if hidden else 0.0
+            bias = np.zeros(sizes[k + 1], dtype)
+            layers.append(Linear(weights, bias, "identity" if own else kind, slope, 0.0 if own else drop, init))
+            if own:
+                layers.append(_activation_layer(kind, sizes[k + 1], drop, dtype))
         super().__init__(layers, output, input_dropout, seed)
+
+
+def _by_hidden_layer(name, value, n):
+    """A list with one value for each of n hidden layers."""
+    if not isinstance(value, (list, tuple)):
+        return [value] * n
+    if len(value) != n:
+        raise ValueError(f"{name} must be one for all hidden layers, or one for each of the {n}; got {len(value)}: {value!r:.100}.")
+    return list(value)
+
+
+def _activation_layer(kind, n_units, dropout, dtype):
+    """The layer that an activation class makes for so many units."""
+    typed = {"dtype": dtype} if isinstance(kind, type) and issubclass(kind, SReLU) else {}
+    layer = kind(n_units, dropout=dropout, **typed) if dropout or typed else kind(n_units)
+    checks.instance("activation(n_units)", layer, Layer, "sm.SReLU(100)")
+    if layer.n_in != layer.n_out or layer.n_in != n_units:
+        raise ValueError(f"activation must make a layer of {n_units} units for {n_units} units; got {layer!r:.80}.")
+    return layer
 
 
 def _build(topology, n_in, n_out, initializer, dtype, seed, k):
     """Weights of layer k, drawn from the streams (seed, "topology", k) and (seed, "weights", k)."""
-    rng = stream(seed, "weights", k)
-    if getattr(topology, "is_dense", False):
-        return DenseWeights(initializer.sample(rng, n_in * n_out, n_in, n_out, n_in * n_out, dtype).reshape(n_in, n_out))
-    indptr, indices = topology.build(n_in, n_out, stream(seed, "topology", k))
-    given = getattr(topology, "values", None)
-    data = initializer.sample(rng, indices.size, n_in, n_out, indices.size, dtype) if given is None else given.astype(dtype)
-    return SparseWeights((n_in, n_out), indptr, indices, data)
+    return topology.weights(n_in, n_out, initializer, dtype, stream(seed, "topology", k), stream(seed, "weights", k))

@@ -1,5 +1,8 @@
 """`Network`: a chain of layers, and what predicts from it."""
 
+import contextlib
+import math
+
 import numpy as np
 
 from .. import checks
@@ -7,7 +10,8 @@ from ..engine.batches import Rows, Targets, check_sample_weight
 from ..engine.plan import Plan
 from ..engine.threads import engine
 from ..errors import TopologyError
-from ..layers import InputDropout
+from ..layers.base import Layer
+from ..layers.dropout import InputDropout
 from ..losses import get_loss
 from .connectivity import connectivity
 
@@ -21,12 +25,12 @@ class Network:
 
     Parameters
     ----------
-    layers : list of Linear
+    layers : list of Layer
         Each takes as many inputs as the one before has outputs.
     output : {"softmax", "sigmoid", "identity"}
     input_dropout : float in [0, 1)
     seed : int
-        The trainer draws from it too.
+        What random numbers are drawn from; also those of a trainer: shuffling, dropout, policies.
 
     Attributes
     ----------
@@ -35,7 +39,7 @@ class Network:
     """
 
     def __init__(self, layers, output="softmax", input_dropout=0.0, seed=0):
-        _check_chain(layers)
+        self._dtype = _check_chain(layers)
         self.layers = list(layers)
         self.output = checks.choice("output", output, OUTPUTS)
         if output == "softmax" and self.n_out < 2:
@@ -62,7 +66,11 @@ class Network:
 
     n_in = property(lambda self: self.layers[0].n_in)
     n_out = property(lambda self: self.layers[-1].n_out)
-    dtype = property(lambda self: self.layers[0].weights.dtype)
+
+    @property
+    def dtype(self):
+        """float32 or float64: that of every layer with parameters."""
+        return self._dtype
 
     @property
     def sizes(self):
@@ -71,17 +79,22 @@ class Network:
 
     @property
     def n_connections(self):
-        return sum(layer.weights.n_connections for layer in self.layers)
+        return sum(layer.weights.n_connections for _, layer in self.weighted)
+
+    @property
+    def weighted(self):
+        """The layers that have weights: (k, layer), k counted among all layers."""
+        return ((k, layer) for k, layer in enumerate(self.layers) if layer.weights is not None)
 
     @property
     def n_parameters(self):
-        """Connections and biases."""
-        return self.n_connections + sum(layer.n_out for layer in self.layers)
+        """Connections, biases and whatever else is trained."""
+        return sum(layer.n_parameters for layer in self.layers)
 
     @property
     def density(self):
         """Connections over those of the dense net."""
-        return self.n_connections / sum(layer.n_in * layer.n_out for layer in self.layers)
+        return self.n_connections / max(1, sum(math.prod(layer.weights.shape) for _, layer in self.weighted))
 
     # ---- prediction ----
     def _plan(self, n, capacity, kind):
@@ -107,8 +120,8 @@ class Network:
             stop = min(start + PREDICT_BATCH, n)
             plan = self._plan(stop - start, min(n, PREDICT_BATCH), kind)
             source.fill(plan, plan.rows if start == 0 else plan.rows + start)
-            for function, args in plan.forward:
-                function(*args)
+            for call in plan.forward:
+                call.function(*call.args)
             yield start, stop, plan
 
     def _scores(self, X):
@@ -119,7 +132,7 @@ class Network:
         out = np.empty((len(source), self.n_out), self.dtype)
         with engine():
             for start, stop, plan in self._batches(source):
-                from_tiles(plan.context.w, plan.activations[-1], out[start:stop])
+                from_tiles(plan.context.w, plan.outputs, out[start:stop])
         return out
 
     def predict_proba(self, X):
@@ -189,9 +202,10 @@ class Network:
         loss = get_loss(loss or OUTPUTS[self.output], self.output)
         source = Rows(X, self.n_in)
         targets = Targets(y, len(source), self, loss)
-        return self._evaluate(source, targets, check_sample_weight(sample_weight, len(source)), loss)
+        return self.evaluate_rows(source, targets, check_sample_weight(sample_weight, len(source)), loss)
 
-    def _evaluate(self, source, targets, weights, loss):
+    def evaluate_rows(self, source, targets, weights, loss):
+        """`evaluate` of a `Rows` and a `Targets` that are checked already."""
         n, total, correct = len(source), 0.0, 0.0
         shares = None if weights is None else weights / weights.sum()
         kind = "logits" if loss.logits else "scores"
@@ -199,20 +213,15 @@ class Network:
             for start, stop, plan in self._batches(source, kind):
                 rows = np.arange(start, stop)
                 plan.scale[:] = 1 / n if shares is None else shares[start:stop]
-                values = targets.values[start:stop] if loss.name == "cross_entropy" else targets.values
-                kernel, args = loss.call(plan, values, rows, self.output)
-                kernel(*args)
+                loss.run(plan, targets.of(plan, rows), rows, self.output)
                 total += plan.stats[0]
                 if shares is None:
                     correct += float(plan.stats[1])
-                elif loss.logits:
+                elif loss.has_accuracy:
                     correct += float(shares[start:stop] @ _right_answers(plan, targets.values[start:stop], loss))
         result = {"loss": float(total)}
-        of = n if shares is None else 1
-        if loss.name == "cross_entropy":
-            result["accuracy"] = correct / of
-        elif loss.name == "binary_cross_entropy":
-            result["accuracy"] = correct / (of * self.n_out)
+        if loss.has_accuracy:
+            result["accuracy"] = correct / ((n if shares is None else 1) * loss.answers(self.n_out))
         return result
 
     def score(self, X, y, sample_weight=None):
@@ -233,6 +242,17 @@ class Network:
         error, spread = (np.average((y - of) ** 2, axis=0, weights=weights) for of in (predicted, mean))
         return float(np.mean(1 - error / np.where(spread > 0, spread, 1)))
 
+    @contextlib.contextmanager
+    def buffers_kept(self):
+        """Give layers their running statistics back afterwards: what is no step changes nothing."""
+        before = [[b.copy() for b in layer.buffers.values()] for layer in self.layers]
+        try:
+            yield
+        finally:
+            for layer, kept in zip(self.layers, before, strict=True):
+                for buffer, values in zip(layer.buffers.values(), kept, strict=True):
+                    buffer[...] = values
+
     # ---- looking at it ----
     def require_sound(self, *, bounds=False):
         """Raise an error unless kernels may take this network: layers that fit each other, arrays of the right shape, dtype and order.
@@ -245,15 +265,22 @@ class Network:
         _check_chain(self.layers)
         for k, layer in enumerate(self.layers):
             layer.require_sound(f"layers[{k}]")
-            if bounds:
+            if bounds and layer.weights is not None:
                 layer.weights.check_bounds()
 
     def check(self):
         """Raise TopologyError unless every invariant of every layer holds. O(connections log connections)."""
         for k, layer in enumerate(self.layers):
-            layer.weights.check()
-            if not (np.isfinite(layer.bias).all() and np.isfinite(layer.bias_state).all()):
+            if layer.weights is not None:
+                layer.weights.check()
+            arrays = [a for p in layer.parameters() if p is not layer.weights for a in (p.data, p.state)]
+            if not all(np.isfinite(a).all() for a in (*arrays, *layer.buffers.values())):
                 raise TopologyError(f"Biases and their optimizer state must be finite; those of layer {k} are not.")
+
+    def require_trainable(self):
+        """Raise TypeError if a layer was made for prediction only."""
+        for _, layer in self.weighted:
+            layer.weights.require_trainable()
 
     def check_connectivity(self):
         """Which units no input reaches, and which reach no output.
@@ -288,13 +315,15 @@ class Network:
         """
         rows = []
         for k, layer in enumerate(self.layers):
-            w = layer.weights
-            rows.append((str(k), f"{w.shape[0]} x {w.shape[1]}", w.n_connections, w.density, w.n_connections + layer.n_out))
-        rows.append(("total", "", self.n_connections, self.density, self.n_parameters))
+            said, w = layer.describe(), layer.weights
+            shape = said["shape"] if said["kind"] == "Linear" else f"{said['kind']} {said['shape']}"
+            counts = ("", "") if w is None else (f"{w.n_connections:,}", f"{w.density:.4g}")
+            rows.append((str(k), shape, *counts, f"{layer.n_parameters:,}"))
+        rows.append(("total", "", f"{self.n_connections:,}", f"{self.density:.4g}", f"{self.n_parameters:,}"))
         wide = max(len("shape"), *(len(r[1]) for r in rows))
-        counts = max(len("connections"), *(len(f"{r[2]:,}") for r in rows))
+        counts = max(len("connections"), *(len(r[2]) for r in rows))
         lines = [f"layer   {'shape':<{wide}}   {'connections':>{counts}}   density   parameters"]
-        lines += [f"{r[0]:>5}   {r[1]:<{wide}}   {r[2]:>{counts},}   {r[3]:<7.4g}   {r[4]:>10,}" for r in rows]
+        lines += [f"{r[0]:>5}   {r[1]:<{wide}}   {r[2]:>{counts}}   {r[3]:<7}   {r[4]:>10}" for r in rows]
         return "\n".join(lines)
 
     def __getstate__(self):
@@ -309,18 +338,28 @@ def _right_answers(plan, values, loss):
     """How many right answers each sample of a batch got, float[n_batch]; ties go to the lower class, as in the kernels."""
     from ..kernels.tiles import from_tiles
 
-    z = plan.activations[-1]
-    logits = np.empty((plan.n, z.shape[1]), z.dtype)
-    from_tiles(plan.context.w, z, logits)
-    right = logits.argmax(axis=1) == values if loss.name == "cross_entropy" else ((logits > 0) == (values > 0.5)).sum(axis=1)
-    return right.astype(np.float64)
+    outputs = np.empty((plan.n, plan.outputs.shape[1]), plan.outputs.dtype)
+    from_tiles(plan.context.w, plan.outputs, outputs)
+    return loss.right(outputs, values)
 
 
 def _check_chain(layers):
+    """The dtype of a chain of layers, or an error that says which two do not fit each other."""
     if not layers:
         raise ValueError("A network needs at least one layer; got none.")
+    for k, layer in enumerate(layers):
+        checks.instance(f"layers[{k}]", layer, Layer, "sm.Linear(weights, bias)")
     for k, (a, b) in enumerate(zip(layers[:-1], layers[1:], strict=True)):
         if a.n_out != b.n_in:
             raise ValueError(f"Layer {k + 1} must take the {a.n_out} outputs of layer {k}; it takes {b.n_in} inputs.")
-        if a.weights.dtype != b.weights.dtype:
-            raise ValueError(f"Layers must have one dtype; layer {k} has {a.weights.dtype}, layer {k + 1} {b.weights.dtype}.")
+        if len(b.in_shape) > 1 and len(a.out_shape) > 1 and a.out_shape != b.in_shape:
+            raise ValueError(f"Layer {k + 1} must take the shape {a.out_shape} that layer {k} puts out; it takes {b.in_shape}.")
+    typed = [(k, layer.dtype) for k, layer in enumerate(layers) if layer.dtype is not None]
+    if not typed:
+        raise ValueError("A network needs at least one layer with parameters; got none.")
+    for k, dtype in typed:
+        if dtype != typed[0][1]:
+            raise ValueError(f"Layers must have one dtype; layer {typed[0][0]} has {typed[0][1]}, layer {k} {dtype}.")
+    if layers[-1].epilogue() is None:
+        raise ValueError(f"The last layer must have an activation, for the output; got {type(layers[-1]).__name__}. Put sm.Linear last.")
+    return typed[0][1]

@@ -7,7 +7,7 @@ import numpy as np
 
 from .. import checks
 from ..errors import TopologyError
-from ..layers import Linear
+from ..layers.base import Layer
 from ..weights.dense import DenseWeights
 from ..weights.sparse import SparseWeights
 
@@ -21,7 +21,7 @@ def insert_layer(network, k, layer):
         Changed in place.
     k : int from 0 to the number of layers
         0 is before the first layer, the number of layers after the last.
-    layer : Linear
+    layer : Layer
         Of the network's dtype; takes as many inputs as it finds there, and gives as many outputs as the next layer takes.
 
     Raises
@@ -33,12 +33,12 @@ def insert_layer(network, k, layer):
     --------
     >>> import numpy as np, sparsemlp as sm
     >>> net = sm.MLP([4, 3, 2], seed=0)
-    >>> insert_layer(net, 1, Linear(DenseWeights(np.eye(3, dtype=np.float32)), np.zeros(3, np.float32), "identity"))
+    >>> insert_layer(net, 1, sm.Linear(DenseWeights(np.eye(3, dtype=np.float32)), np.zeros(3, np.float32), "identity"))
     >>> net.sizes
     [4, 3, 3, 2]
     """
     k = checks.integer("k", k, 0, len(network.layers))
-    checks.instance("layer", layer, Linear, "sm.Linear(weights, bias)")
+    checks.instance("layer", layer, Layer, "sm.Linear(weights, bias)")
     replace_layers(network, [*network.layers[:k], layer, *network.layers[k:]])
 
 
@@ -49,7 +49,7 @@ def replace_layers(network, layers):
     ----------
     network : Network
         Changed in place.
-    layers : list of Linear
+    layers : list of Layer
 
     Raises
     ------
@@ -58,11 +58,11 @@ def replace_layers(network, layers):
     """
     from .network import Network
 
-    Network(layers, network.output, network.input_dropout.dropout, network.seed)  # checks the chain
-    if (layers[0].n_in, layers[-1].n_out) != (network.n_in, network.n_out) or layers[0].weights.dtype != network.dtype:
+    new = Network(layers, network.output, network.input_dropout.dropout, network.seed)  # checks the chain
+    if (new.n_in, new.n_out, new.dtype) != (network.n_in, network.n_out, network.dtype):
         raise ValueError(
             f"layers must lead from {network.n_in} inputs to {network.n_out} outputs in {network.dtype}; these lead from "
-            f"{layers[0].n_in} to {layers[-1].n_out} in {layers[0].weights.dtype}."
+            f"{new.n_in} to {new.n_out} in {new.dtype}."
         )
     network.layers[:] = layers
 
@@ -84,6 +84,8 @@ def replace_weights(network, k, weights):
         They do not fit. Nothing has been changed then.
     """
     layer = network.layers[checks.integer("k", k, 0, len(network.layers) - 1)]
+    if layer.weights is None:
+        raise ValueError(f"Layer {k} must have weights to replace; it is {layer!r:.80}.")
     checks.instance("weights", weights, (SparseWeights, DenseWeights), "layer.weights")
     if weights.shape != layer.weights.shape or weights.dtype != layer.weights.dtype:
         raise ValueError(
@@ -102,7 +104,7 @@ def restricted(weights, keep):
     weights : SparseWeights or DenseWeights
         Left as they are.
     keep : bool[n_in, n_out]
-        Places to keep; where there is no connection none is made.
+        Cells to keep; where there is no connection none is made.
 
     Returns
     -------
@@ -117,12 +119,11 @@ def restricted(weights, keep):
     if keep.dtype != bool or keep.shape != weights.shape:
         raise TopologyError(f"keep must be bool{list(weights.shape)}; got {keep.dtype}{list(keep.shape)}.")
     n_in, n_out = weights.shape
-    places = places_of(weights)
-    chosen = keep.reshape(-1)[places]
-    at = np.flatnonzero(chosen) if not weights.is_dense else places[chosen]
-    places = places[chosen]
-    indptr = np.searchsorted(places, np.arange(n_in + 1) * n_out).astype(np.int32)
-    found = SparseWeights(weights.shape, indptr, (places % n_out).astype(np.int32), weights.data[at])
+    cells = weights.cells
+    chosen = keep.reshape(-1)[cells]
+    at, cells = weights.slots[chosen], cells[chosen]
+    indptr = np.searchsorted(cells, np.arange(n_in + 1) * n_out).astype(np.int32)
+    found = SparseWeights(weights.shape, indptr, (cells % n_out).astype(np.int32), weights.data[at])
     found.state = np.ascontiguousarray(weights.state[:, at])
     return found
 
@@ -135,7 +136,7 @@ def with_values(weights, values):
     weights : SparseWeights or DenseWeights
         Left as they are.
     values : float[connections]
-        In the order of `places_of`.
+        In the order of `weights.cells`.
 
     Returns
     -------
@@ -145,12 +146,7 @@ def with_values(weights, values):
     values = np.asarray(values, weights.dtype)
     if values.shape != (weights.n_connections,):
         raise ValueError(f"values must be {weights.n_connections} numbers, one a connection; got shape {values.shape}.")
-    if not weights.is_dense:
-        return SparseWeights(weights.shape, weights.indptr.copy(), weights.indices.copy(), values.copy())
-    matrix = np.zeros(weights.data.size, weights.dtype)
-    matrix[places_of(weights)] = values
-    removed = None if weights.removed is None else weights.removed.reshape(weights.shape).copy()
-    return DenseWeights(matrix.reshape(weights.shape), removed)
+    return weights.with_values(values)
 
 
 def redrawn(layer, rng):
@@ -158,22 +154,18 @@ def redrawn(layer, rng):
 
     Parameters
     ----------
-    layer : Linear
-        With an `initializer`.
+    layer : Layer
+        With weights and an `initializer`.
     rng : numpy.random.Generator
 
     Returns
     -------
     SparseWeights or DenseWeights
     """
+    if layer.initializer is None:
+        raise ValueError(
+            f"{layer!r:.80} must have an initializer to draw weights anew; got None. Give sm.Linear(..., initializer=sm.He())."
+        )
     weights = layer.weights
     n = weights.n_connections
     return with_values(weights, layer.initializer.sample(rng, n, *weights.shape, n, weights.dtype))
-
-
-def places_of(weights):
-    """Flat places i * n_out + j of the connections, int64, ascending."""
-    if weights.is_dense:
-        return np.arange(weights.data.size) if weights.removed is None else np.flatnonzero(~weights.removed)
-    n_in, n_out = weights.shape
-    return np.repeat(np.arange(n_in, dtype=np.int64) * n_out, np.diff(weights.indptr)) + weights.indices

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from ..errors import CheckpointError
+from ..schedules import as_schedule
 from .view import LayerView, Progress
 
 __all__ = ["NEEDS", "LayerView", "Policy", "Progress"]
@@ -77,6 +78,11 @@ class Policy:
         `dense_above`.
         """
         return False
+
+    def numbers(self, epoch, n_epochs):
+        """What the history says of the change between epochs `epoch` and the next: a dict of names and numbers; by default its zeta."""
+        zeta = getattr(self, "zeta", None)
+        return {} if zeta is None else {"zeta": float(as_schedule(zeta)(epoch, n_epochs))}
 
     def on_step(self, view, state, progress, rng):
         """After an optimizer step: (Change or None, state)."""

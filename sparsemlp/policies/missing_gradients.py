@@ -4,6 +4,7 @@ import numpy as np
 
 from .select import largest_magnitude
 
+REDUCED = 1 << 20  # cells whose gradients ranks add up at a time
 SPARE = 1024  # candidates beyond twice what is wanted, so that small requests are sorted out seldom
 
 
@@ -44,8 +45,7 @@ class TiledGrowth:
         rows = np.empty((n_threads, view.shape[1]), self.x.dtype)
         values, places = np.empty((n_threads, m), self.x.dtype), np.empty((n_threads, m), np.int64)
         counts, out = np.zeros(n_threads, np.int64), np.empty(k, np.int64)
-        kernel = growth.largest_missing if n_threads > 1 else growth.largest_missing_serial
-        kernel(self.w, n_threads, self.x, self.dy, view.indptr, view.indices, dropped, k, rows, values, places, counts, out)
+        growth.largest_missing(self.w, n_threads, self.x, self.dy, view.indptr, view.indices, dropped, k, rows, values, places, counts, out)
         return out
 
 
@@ -70,3 +70,40 @@ class DenseGrowth:
         missing[drop] = True
         places = np.flatnonzero(missing)
         return places[largest_magnitude(self.gradient[places], k)]
+
+
+class ReducedGrowth:
+    """Growth gradients of a layer whose batch several processes share: added up before anybody chooses by them.
+
+    Parameters
+    ----------
+    growth : TiledGrowth
+        Of this rank's part of the batch, divided by the global number of samples.
+    communicator : Communicator
+    """
+
+    def __init__(self, growth, communicator):
+        self.growth, self.communicator = growth, communicator
+
+    def at(self, cells):
+        """As `TiledGrowth.at`: one all-reduce of as many numbers."""
+        found = self.growth.at(cells)
+        self.communicator.allreduce(found)
+        return found
+
+    def largest(self, view, k, drop):
+        """As `TiledGrowth.largest`; all missing cells are reduced, a block of input units at a time."""
+        n_in, n_out = view.shape
+        rows = np.repeat(np.arange(n_in, dtype=np.int64) * n_out, np.diff(view.indptr)) + view.indices
+        taken = np.delete(rows, drop)
+        best, values = np.zeros(0, np.int64), np.zeros(0, view.data.dtype)
+        step = max(1, REDUCED // n_out)
+        for i in range(0, n_in, step):
+            block = np.arange(i * n_out, min(i + step, n_in) * n_out)
+            inside = taken[np.searchsorted(taken, block[0]) : np.searchsorted(taken, block[-1], side="right")]
+            cells = np.delete(block, inside - block[0])
+            best, values = np.concatenate([best, cells]), np.concatenate([values, self.at(cells)])
+            if best.size > k:
+                kept = largest_magnitude(values, k)
+                best, values = best[kept], values[kept]
+        return best

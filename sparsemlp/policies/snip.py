@@ -50,8 +50,8 @@ class SNIP(Policy):
     >>> X, y, *_ = sm.datasets.load("digits")
     >>> net = sm.MLP([64, 100, 10], topology=sm.Dense(), seed=0)
     >>> history = sm.Trainer(net, policy=sm.SNIP(density=0.1)).fit(X / 16, y, epochs=1)
-    >>> net.n_connections, [layer.weights.is_dense for layer in net.layers]
-    (740, [False, False])
+    >>> net.n_connections, [layer.weights.storage for layer in net.layers]
+    (740, ['sparse', 'sparse'])
     """
 
     needs: ClassVar[frozenset] = frozenset({"gradient"})

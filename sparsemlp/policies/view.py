@@ -51,8 +51,6 @@ class LayerView:
         CSR by input unit. They share the layer's memory and are valid until the next change.
     data : float[connections]
         Values in CSR order; of a dense layer row-major, float[n_in * n_out], removed connections (exactly 0) included.
-    is_dense : bool
-        Stored as a 2-D array, where removed connections are masked: a change of it drops and grows positions of all of `data`.
     removed : bool[n_in * n_out] or None
         Of a dense layer with removed connections: which.
     gradient : float[data.size] or None
@@ -71,7 +69,6 @@ class LayerView:
     indptr: np.ndarray | None
     indices: np.ndarray | None
     data: np.ndarray
-    is_dense: bool
     removed: np.ndarray | None = None
     gradient: np.ndarray | None = None
     accumulated_gradient: np.ndarray | None = None
@@ -82,20 +79,24 @@ class LayerView:
     def of(cls, layer, index, *, gradient=None, accumulated_gradient=None, growth_gradient=None):
         """The view of a layer (anything with `weights` and `initializer`); costs microseconds, copies nothing."""
         weights = layer.weights
-        indptr, indices = (None, None) if weights.is_dense else (_locked(weights.indptr), _locked(weights.indices))
+        indptr, indices, removed = (_locked(getattr(weights, name, None)) for name in ("indptr", "indices", "removed"))
         return cls(
             index,
             weights.shape,
             indptr,
             indices,
             _locked(weights.data),
-            weights.is_dense,
-            _locked(weights.removed) if weights.is_dense else None,
+            removed,
             _locked(gradient),
             _locked(accumulated_gradient),
             growth_gradient,
             getattr(layer, "initializer", None),
         )
+
+    @property
+    def is_dense(self):
+        """Stored as a 2-D array, where removed connections are masked: a change of it drops and grows slots of all of `data`."""
+        return self.indptr is None
 
     @property
     def n_connections(self):

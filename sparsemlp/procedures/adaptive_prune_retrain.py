@@ -4,7 +4,7 @@ import copy
 from dataclasses import dataclass
 
 from .. import checks
-from .magnitude import positions_below, thresholds_of
+from .magnitude import slots_below, thresholds_of
 from .prune_retrain import check_rounds
 from .prune_rounds import Rounds
 
@@ -84,14 +84,14 @@ class AdaptivePruneRetrain(Rounds):
             rate = self._rate(trials)
             limits = thresholds_of(network, rate, self.threshold)
             left = 0
-            for layer, copied, limit in zip(network.layers, trial.layers, limits, strict=True):
-                positions = positions_below(layer.weights, limit)
-                copied.weights.data[positions] = 0  # the function of the pruned network, without a new topology for each trial
-                left += layer.weights.n_connections - positions.size
+            for (_, layer), (_, copied), limit in zip(network.weighted, trial.weighted, limits, strict=True):
+                slots = slots_below(layer.weights, limit)
+                copied.weights.data[slots] = 0  # the function of the pruned network, without a new topology for each trial
+                left += layer.weights.n_connections - slots.size
             found = trial.evaluate(*validation_data)["accuracy"]
             if found < accuracy - self.trial_drop - 1e-9:
                 return {"rate": self._rate(trials - 1), "trials": trials}
-            if left <= len(network.layers):  # nothing more can go
+            if left <= len(limits):  # nothing more can go
                 return {"rate": rate, "trials": trials}
 
     def _rate(self, steps):

@@ -71,7 +71,7 @@ def insert_auxiliary_layer(network, n_units, init="random", *, at=None, seed=Non
     checks.choice("init", init, INITS)
     at = middle(network) if at is None else checks.integer("at", at, 1, len(network.layers) - 2, fix="Between two hidden layers.")
     rng = stream(network.seed if seed is None else checks.integer("seed", seed, 0), "procedure", at, n_units)
-    before, old = network.layers[at - 1], network.layers[at]
+    before, old = (_linear(network.layers[k], k) for k in (at - 1, at))
     matrix = old.weights.csr.toarray()
     n_in, n_out = matrix.shape
     draw = for_activation(before.activation, before.slope)
@@ -81,14 +81,22 @@ def insert_auxiliary_layer(network, n_units, init="random", *, at=None, seed=Non
     if init == "lowrank":
         into, out, shift, error = factor(matrix, into, before.activation, before.slope)
         bias += shift.astype(bias.dtype)
-    first = Linear(DenseWeights(into), np.zeros(n_units, matrix.dtype), before.activation, before.slope, before.dropout)
-    second = Linear(DenseWeights(out), bias, old.activation, old.slope, old.dropout)
-    first.initializer, second.initializer = draw, old.initializer
+    first = Linear(DenseWeights(into), np.zeros(n_units, matrix.dtype), before.activation, before.slope, before.dropout, draw)
+    second = Linear(DenseWeights(out), bias, old.activation, old.slope, old.dropout, old.initializer)
     larger = copy.deepcopy(network)
     for layer in larger.layers:
-        layer.weights.state, layer.bias_state = layer.weights.state[:0].copy(), layer.bias_state[:0].copy()
+        layer.allocate_state(0)
     replace_layers(larger, [*larger.layers[:at], first, second, *larger.layers[at + 1 :]])
     return larger, error
+
+
+def _linear(layer, k):
+    """The layer, or TypeError: only the matrix between two Linear layers can be factored."""
+    if not isinstance(layer, Linear):
+        raise TypeError(f"An auxiliary layer goes between two Linear layers; layer {k} is {layer!r:.80}.")
+    if layer.initializer is None:
+        raise ValueError(f"Layer {k} must have an initializer for the new weights; got None. Give sm.Linear(..., initializer=sm.He()).")
+    return layer
 
 
 def middle(network):
@@ -181,8 +189,8 @@ class AuxiliaryLayer:
         at = middle(network) if self.at is None else self.at
         larger, error = insert_auxiliary_layer(network, self.n_units, self.init, at=at)
         inserted = larger.evaluate(*validation_data)["accuracy"]
-        settings = {"optimizer": trainer.optimizer, "loss": trainer.loss.name, "callbacks": trainer.callbacks}
-        new = Trainer(larger, dense_above=trainer.evolution.dense_above, **settings)
+        settings = trainer.settings()
+        new = Trainer(larger, **settings)
         new.lr = trainer.lr
         new = fit_pruned(stages, "inserted", new, X, y, self.retrain_epochs, validation_data=validation_data, **options)
         said = {"auxiliary_at": at, "factor_error": error, "accuracy_inserted": inserted}

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import checks
-from ..layers import Linear
 from ..models.network import Network
-from ..models.surgery import places_of, redrawn, with_values
+from ..models.surgery import redrawn, with_values
 from ..policies.layer_choice import check_layers
 from ..randomness import stream
 from ..training.trainer import Trainer
@@ -67,29 +66,33 @@ def restart(found, initial=None, *, seed=None, draw=0):
     layers = []
     for k, layer in enumerate(found.layers):
         source = None if initial is None else initial.layers[k]
-        if source is None:
+        if layer.weights is None:
+            weights = None
+        elif source is None:
             weights = redrawn(layer, stream(seed, "procedure", draw, k))
         else:
-            weights = with_values(layer.weights, _values_at(source.weights, places_of(layer.weights), k))
-        bias = np.zeros_like(layer.bias) if source is None else source.bias.astype(layer.bias.dtype)
-        new = Linear(weights, bias, layer.activation, layer.slope, layer.dropout)
-        new.initializer = getattr(layer, "initializer", None)
+            weights = with_values(layer.weights, _values_at(source.weights, layer.weights.cells, k))
+        new = layer.fresh(weights)
+        if source is not None:
+            for p, original in zip(new.parameters(), source.parameters(), strict=True):
+                if p is not new.weights:
+                    p.data[:] = original.data
         layers.append(new)
     return Network(layers, found.output, found.input_dropout.dropout, seed)
 
 
-def _values_at(weights, places, k):
-    """Values of layer k's `weights` at these flat places, or ValueError if a connection is missing."""
-    stored = places_of(weights)
-    at = np.searchsorted(stored, places)
-    missing = np.ones(len(at), bool) if not stored.size else stored[np.minimum(at, stored.size - 1)] != places
+def _values_at(weights, cells, k):
+    """Values of layer k's `weights` at these cells, or ValueError if a connection is missing."""
+    stored = weights.cells
+    at = np.searchsorted(stored, cells)
+    missing = np.ones(len(at), bool) if not stored.size else stored[np.minimum(at, stored.size - 1)] != cells
     if missing.any():
-        i, j = divmod(int(places[np.flatnonzero(missing)[0]]), weights.shape[1])
+        i, j = divmod(int(cells[np.flatnonzero(missing)[0]]), weights.shape[1])
         raise ValueError(
-            f"initial must have every connection of the found net; layer {k} lacks {np.count_nonzero(missing)} of {places.size}, the "
+            f"initial must have every connection of the found net; layer {k} lacks {np.count_nonzero(missing)} of {cells.size}, the "
             f"first from input {i} to output {j}. A topology that grew connections has no original weights for them: leave initial out."
         )
-    return weights.data[places if weights.is_dense else at]
+    return weights.values[at]
 
 
 @dataclass(frozen=True)
@@ -166,7 +169,7 @@ class LotteryTicket:
         if trainer.step:
             raise ValueError(f"LotteryTicket.run must get a trainer that has not trained yet; got one after {trainer.step} steps.")
         stages = Stages(self, folder, custom)
-        settings = {"optimizer": trainer.optimizer, "loss": trainer.loss.name, "callbacks": trainer.callbacks}
+        settings = trainer.settings()
         initial = restart(trainer.network, trainer.network)  # a copy
         for r in range(1, self.rounds + 1):
             trainer = stages.fit(f"round-{r}", trainer, X, y, self.epochs, **options)

@@ -10,29 +10,19 @@ THRESHOLDS = ("absolute", "std")
 
 
 def thresholds_of(network, rate, threshold):
-    """float for each layer: `rate` itself ("absolute"), or times the deviation of the layer's connections ("std")."""
+    """float for each layer that has weights: `rate` itself ("absolute"), or times the deviation of the layer's connections ("std")."""
     if threshold == "absolute":
-        return [rate] * len(network.layers)
-    return [rate * float(np.std(values_of(layer.weights), dtype=np.float64)) for layer in network.layers]
+        return [rate] * sum(1 for _ in network.weighted)
+    return [rate * float(np.std(layer.weights.values, dtype=np.float64)) for _, layer in network.weighted]
 
 
-def values_of(weights):
-    """The values of the connections that exist."""
-    removed = weights.removed if weights.is_dense else None
-    return weights.data if removed is None else weights.data[~removed]
-
-
-def positions_below(weights, threshold):
-    """Positions in `weights.data` of the existing connections with |w| < threshold, int64, ascending; the largest is never among them."""
-    magnitude = np.abs(weights.data)
+def slots_below(weights, threshold):
+    """Slots in `weights.data` of the existing connections with |w| < threshold, int64, ascending; the largest is never among them."""
+    magnitude = np.abs(weights.values)
     below = magnitude < threshold
-    removed = weights.removed if weights.is_dense else None
-    if removed is not None:
-        below &= ~removed
-        magnitude[removed] = -1
     if magnitude.size:
         below[magnitude.argmax()] = False
-    return np.flatnonzero(below)
+    return weights.slots[below]
 
 
 def prune_below(network, rate, threshold="absolute", *, dense_above=0.5):
@@ -71,13 +61,14 @@ def prune_below(network, rate, threshold="absolute", *, dense_above=0.5):
     checks.choice("threshold", threshold, THRESHOLDS)
     checks.fraction("dense_above", dense_above)
     removed, turned = 0, []
-    for k, (layer, least) in enumerate(zip(network.layers, thresholds_of(network, rate, threshold), strict=True)):
-        drop = positions_below(layer.weights, least)
+    for (k, layer), least in zip(network.weighted, thresholds_of(network, rate, threshold), strict=True):
+        drop = slots_below(layer.weights, least)
         removed += drop.size
         with engine():
             if drop.size:
                 apply_change(layer.weights, Change(drop=drop))
-            if layer.weights.is_dense and layer.weights.density < dense_above:
-                layer.weights = layer.weights.to_sparse()
+            settled = layer.weights.settle(dense_above)
+            if settled is not layer.weights:
+                layer.weights = settled
                 turned.append(k)
     return {"removed": int(removed), "turned_sparse": turned}

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import ConnectivityWarning
 from ..policies.static import Static
-from .magnitude import prune_below, values_of
+from .magnitude import prune_below
 from .resumable import Outcome, Stages
 
 ROUNDING = 1e-9  # of sums of fractions: an accuracy exactly at the bound has held
@@ -96,8 +96,10 @@ class Rounds:
         name = type(self).__name__
         if type(trainer.policy) is not Static:
             raise ValueError(f"{name} changes the topology itself: the trainer's policy must be Static(); got {trainer.policy!r}.")
-        if trainer.loss.name == "mse":
-            raise ValueError(f"{name} decides by accuracy: the loss must be 'cross_entropy' or 'binary_cross_entropy'; got 'mse'.")
+        if not trainer.loss.has_accuracy:
+            raise ValueError(
+                f"{name} decides by accuracy: the loss must be 'cross_entropy' or 'binary_cross_entropy'; got {trainer.loss.name!r}."
+            )
         stages = Stages(self, folder, custom)
         options["validation_data"] = validation_data
         if self.train_epochs:
@@ -158,7 +160,7 @@ def fit_pruned(stages, *args, **options):
 def _numbers(network):
     found = network.check_connectivity()
     idle = sum(np.union1d(a, b).size for a, b in zip(found.unreached, found.dead_ends, strict=True))
-    values = np.concatenate([values_of(layer.weights) for layer in network.layers]).astype(np.float64)
+    values = np.concatenate([layer.weights.values for _, layer in network.weighted]).astype(np.float64)
     return {
         "connections": network.n_connections,
         "idle_units": int(idle),

@@ -30,7 +30,7 @@ def prune(network, sparsity, layers=None, *, dense_above=DENSE_ABOVE):
     Returns
     -------
     list of float
-        For each layer the largest magnitude that was removed, 0 where nothing was.
+        For each layer of the network the largest magnitude that was removed, 0 where nothing was.
 
     Raises
     ------
@@ -51,9 +51,11 @@ def prune(network, sparsity, layers=None, *, dense_above=DENSE_ABOVE):
     SparseWeights(64, 100): 640 connections, density 0.1
     """
     layers = check_layers("prune.layers", layers)
-    chosen = range(len(network.layers)) if layers is None else layers
-    if max(chosen) >= len(network.layers):
-        raise ValueError(f"prune.layers must be from 0 to {len(network.layers) - 1}; got {max(chosen)}.")
+    weighted = dict(network.weighted)
+    chosen = list(weighted) if layers is None else layers
+    if not set(chosen) <= set(weighted):
+        wrong = next(k for k in chosen if k not in weighted)
+        raise ValueError(f"prune.layers must be layers with weights, of {', '.join(map(str, weighted))}; got {wrong}.")
     many = isinstance(sparsity, (tuple, list))
     if many and len(sparsity) != len(chosen):
         raise ValueError(f"prune.sparsity must be one number, or one for each of the {len(chosen)} layers; got {len(sparsity)}.")
@@ -72,8 +74,7 @@ def _prune_layer(layer, k, sparsity, dense_above):
     with engine():
         if drop.size:
             apply_change(layer.weights, Change(drop=drop))
-        if layer.weights.is_dense and layer.weights.density < dense_above:
-            layer.weights = layer.weights.to_sparse()
+        layer.weights = layer.weights.settle(dense_above)
     return threshold
 
 

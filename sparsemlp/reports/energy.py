@@ -127,7 +127,7 @@ def energy_report(network):
     (15600, 57.72)
     """
     network = getattr(network, "network", network)
-    return EnergyReport(tuple({"shape": layer.weights.shape, "connections": layer.weights.n_connections} for layer in network.layers))
+    return EnergyReport(tuple({"shape": layer.weights.shape, "connections": layer.multiplications()} for _, layer in network.weighted))
 
 
 def _energies(connections):

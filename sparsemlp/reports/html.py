@@ -3,11 +3,9 @@
 import html
 import statistics
 
-import numpy as np
-
 from ..models.inference_weights import for_prediction
 from . import svg
-from .energy import energy_report
+from .energy import energy_report, nanojoules
 from .memory import PURPOSES, memory_report
 
 STYLE = """
@@ -142,20 +140,23 @@ def _run(run, k):
     """The parts about one net."""
     net, memory, energy = run.network, memory_report(run.network), energy_report(run.network)
     parts = [f"<h2>{text(run.name)}</h2>", f"<p>{text(net)}</p>"]
-    degrees = [_degrees(layer.weights) for layer in net.layers]
+    degrees = [(layer.weights.fan_out(), layer.weights.fan_in()) for _, layer in net.weighted]
     head = ["layer", "shape", "activation", "dropout", "connections", "density", *(p.replace("_", " ") for p in PURPOSES), "nJ"]
     rows = []
     for n, (layer, row) in enumerate(zip(net.layers, memory.layers, strict=True)):
-        w = layer.weights
-        cells = [f"{layer.n_in:,} × {layer.n_out:,}" + (", dense" if w.is_dense else ""), layer.activation, float(layer.dropout)]
-        rows.append([n, *cells, w.n_connections, f"{100 * w.density:.4g} %", *(row[p] for p in PURPOSES), energy.nanojoules(layer=n)])
+        said, w = layer.describe(), layer.weights
+        stored = ", dense" if layer.uses_blas else ""
+        kind = f"{layer.n_in:,} × {layer.n_out:,}" if said["kind"] == "Linear" else f"{said['kind']} {said['shape']}"
+        cells = [kind + stored, said.get("activation", ""), said.get("dropout", "")]
+        counts = ["", ""] if w is None else [w.n_connections, f"{100 * w.density:.4g} %"]
+        rows.append([n, *cells, *counts, *(row[p] for p in PURPOSES), nanojoules(layer.multiplications())])
     total = [sum(row[p] for row in memory.layers) for p in PURPOSES]
     rows.append(["total", "", "", "", net.n_connections, f"{100 * net.density:.4g} %", *total, energy.nanojoules()])
     parts += ["<h3>Layers: bytes by purpose, energy of the multiplications</h3>", table(head, rows)]
     found = net.check_connectivity()
     said = str(found)
     parts.append(f'<p class="{"note" if found else "warn"}">Connectivity: {text(said)}.</p>')
-    if not all(layer.weights.is_dense for layer in net.layers):
+    if not all(layer.uses_blas for layer in net.layers):
         image = svg.picture(degrees[0][0])
         caption = "<p class='note'>Connections of each input, as an image: brighter is more.</p>"
         side = f"<div>{image}{caption}</div>" if image else ""
@@ -170,14 +171,6 @@ def _run(run, k):
     if run.records:
         parts.append(f"<details><summary>History: {len(run.records):,} epochs</summary>{_history(run.records)}</details>")
     return parts
-
-
-def _degrees(weights):
-    """(int[n_in], int[n_out]): connections of each input and output unit."""
-    if weights.is_dense:
-        there = np.ones(weights.shape, bool) if weights.removed is None else ~weights.removed.reshape(weights.shape)
-        return there.sum(axis=1), there.sum(axis=0)
-    return np.diff(weights.indptr), np.diff(weights.out_ptr)
 
 
 def _history(records):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..models.inference_weights import PredictionWeights, places
+from ..weights.prediction import PredictionWeights, places
 
 PURPOSES = ("values", "indices", "transposed_index", "optimizer_state", "bias")
 BUFFERS = ("activations", "gradients", "scratch")
@@ -100,20 +100,22 @@ def memory_report(what):
     20.0
     """
     network = getattr(what, "network", what)
-    plans = getattr(what, "_plans", {}) if network is not what else {}
-    plan = max(plans.values(), key=lambda p: sum(p.nbytes().values()), default=None)
-    buffers = dict.fromkeys(BUFFERS, 0) | (plan.nbytes() if plan else {})
+    plans = what.stepper.plans() if network is not what else []
+    plan, held = max(plans, key=lambda found: sum(found[1].values()), default=(None, {}))
+    buffers = dict.fromkeys(BUFFERS, 0) | held
     layers = []
     for k, layer in enumerate(network.layers):
         sizes = layer.nbytes()
-        row = {"shape": layer.weights.shape, "dense": layer.weights.is_dense, "connections": layer.weights.n_connections}
-        pointers = sum(getattr(layer.weights, name).nbytes for name in ("_indptr", "_out_ptr") if hasattr(layer.weights, name))
-        row |= {p: sizes[p] for p in PURPOSES} | {"bias_values": layer.bias.nbytes, "pointers": pointers}
+        w = layer.weights
+        shape, connections = ((layer.n_in, layer.n_out), 0) if w is None else (w.shape, w.n_connections)
+        others = sum(p.data.nbytes for p in layer.parameters() if p is not w) + sum(b.nbytes for b in layer.buffers.values())
+        row = {"shape": shape, "dense": layer.uses_blas, "connections": connections} | {p: sizes[p] for p in PURPOSES}
+        row |= {"bias_values": others, "pointers": 0 if w is None else w.pointer_bytes}
         row |= {"activations": plan.activations[k + 1].nbytes if plan else 0, "gradients": plan.gradient_bytes(k) if plan else 0}
         layers.append(row)
-    weights = [layer.weights for layer in network.layers]
+    weights = [layer.weights for _, layer in network.weighted]
     largest = max((w.n_connections for w in weights if isinstance(w, PredictionWeights)), default=0)
     buffers["scratch"] += places(largest).nbytes
     if plans:
-        buffers["gradients"] += what.evolution.nbytes()
+        buffers["gradients"] += what.evolution.nbytes() + what.stepper.stored_bytes()
     return MemoryReport(tuple(layers), buffers)

@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 
 from ..errors import TopologyError
+from ..weights.sparse import SparseWeights
 
 LARGEST = 2**31 - 1
 """The most units or connections of one layer: indices are int32, as in SciPy."""
@@ -19,8 +20,6 @@ class Topology(ABC):
 
     Attributes
     ----------
-    is_dense : bool
-        True asks for a full matrix and BLAS (`Dense`), False for stored connections, even when all of them exist.
     whole_net : bool
         True if the setting describes all layers together, so that it cannot be one entry of a list with one per layer.
     values : float[n_connections] or None
@@ -44,7 +43,6 @@ class Topology(ABC):
     MLP(64-100-10, 1,800 connections, density 0.243)
     """
 
-    is_dense = False
     whole_net = False
     values = None
     needs_data = False
@@ -92,6 +90,28 @@ class Topology(ABC):
         -----
         Time and memory follow the connections and the units, never n_in * n_out.
         """
+
+    def weights(self, n_in, n_out, initializer, dtype, topology_rng, weights_rng):
+        """Return the `SparseWeights` of a layer: the connections of `build`, with `values` or numbers that the initializer draws."""
+        indptr, indices = self.build(n_in, n_out, topology_rng)
+        given = self.values
+        data = initializer.sample(weights_rng, indices.size, n_in, n_out, indices.size, dtype) if given is None else given.astype(dtype)
+        return SparseWeights((n_in, n_out), indptr, indices, data)
+
+    def bytes_needed(self, n_in: int, n_out: int, itemsize: int) -> tuple[int, int]:
+        """(bytes that the weights of a layer will hold, bytes beside them while they are drawn), for the memory limit.
+
+        Topologies that do not say how many connections they make before they make them count as none.
+        """
+        n = self.expected_connections(n_in, n_out)
+        return n * (itemsize + 12), 25 * n
+
+    def expected_connections(self, n_in: int, n_out: int) -> int:
+        """How many connections `build` will make, as far as that is known before; 0: not known."""
+        n, density = getattr(self, "n_connections", None), getattr(self, "density", None)
+        if isinstance(n, int):
+            return n
+        return round(density * n_in * n_out) if isinstance(density, float) else 0
 
     def layers(self, sizes: list[int]) -> list["Topology"]:
         """Return one topology per layer of a net with these numbers of units; most are the same everywhere."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..weights.dense import DenseWeights
 from .base import Topology, check_layer
 
 
@@ -13,11 +14,18 @@ class Dense(Topology):
 
     Examples
     --------
-    >>> Dense().is_dense
-    True
+    >>> import sparsemlp as sm
+    >>> sm.MLP([3, 4], topology=sm.Dense()).layers[0].weights
+    DenseWeights(3, 4): 12 connections
     """
 
-    is_dense = True
+    def weights(self, n_in, n_out, initializer, dtype, topology_rng, weights_rng):
+        """Return `DenseWeights` that the initializer draws."""
+        n = n_in * n_out
+        return DenseWeights(initializer.sample(weights_rng, n, n_in, n_out, n, dtype).reshape(n_in, n_out))
+
+    def bytes_needed(self, n_in, n_out, itemsize):
+        return n_in * n_out * itemsize, 0
 
     def build(self, n_in, n_out, rng):
         """Return all n_in * n_out connections as (indptr, indices); see `Topology.build`."""

@@ -5,9 +5,8 @@ import numpy as np
 from .. import checks
 from ..engine.threads import engine
 from ..policies.base import LayerView, Policy, Progress
-from ..policies.missing_gradients import DenseGrowth, TiledGrowth
+from ..policies.missing_gradients import DenseGrowth, ReducedGrowth
 from ..randomness import stream
-from ..schedules import as_schedule
 from ..weights.change import apply_change
 
 NOTHING = frozenset()
@@ -37,15 +36,16 @@ class Evolution:
         The epoch before which it was last asked about the layers: an epoch that was interrupted is not evolved again.
     asked : list of frozenset
         What the last step computed for the policy, by layer.
-    gradients : dict of int to (float[1, data.size], float[1, n_out])
-        By layer that was asked for: of its weights and its biases, in the last step.
+    gradients : dict of int to list of float[1, n]
+        By layer that was asked for: of each of its parameters, the weights first, in the last step.
     accumulated : dict of int to float[data.size]
         By layer: sums over the epoch.
     """
 
-    def __init__(self, network, policy, dense_above, debug):
+    def __init__(self, network, policy, dense_above, debug, communicator=None):
         self.network, self.policy, self.debug = network, policy, debug
         self.dense_above = checks.fraction("Trainer.dense_above", dense_above)
+        self.communicator = communicator
         self.states, self.n_fits, self.started, self.evolved = None, 0, False, 0
         self.forget()
 
@@ -59,20 +59,25 @@ class Evolution:
 
     # ---- gradients ----
     def ask(self, progress):
-        """What the coming step must compute, by layer; None: nothing."""
+        """Where the coming step must leave gradients, by layer: dict of int to list of float[1, n]; None: nowhere."""
         if not self.policy.needs:
             return None
-        pairs = enumerate(self.states)
-        self.asked = [self.policy.needs_at(k, state, progress) & self.policy.needs for k, state in pairs]
-        return self.asked if any(self.asked) else None
+        self.asked = [NOTHING] * len(self.network.layers)
+        for k, _ in self.network.weighted:
+            self.asked[k] = self.policy.needs_at(k, self.states[k], progress) & self.policy.needs
+        stored = {k: self.buffers(k) for k, asked in enumerate(self.asked) if self._is_stored(k, asked)}
+        return stored or None
+
+    def _is_stored(self, k, asked):
+        """Whether a layer's gradients must be in memory; growth looks at all pairs of units by itself, but in a dense layer."""
+        return bool(asked & {"gradient", "accumulated_gradient"} or (asked and self.network.layers[k].uses_blas))
 
     def buffers(self, k):
-        """(float[1, data.size], float[1, n_out]) for the gradients of layer k."""
-        layer = self.network.layers[k]
-        shape = (1, layer.weights.data.size)
+        """[float[1, n]] for the gradients of layer k, one a parameter, the weights first."""
+        sizes = [p.data.size for p in self.network.layers[k].parameters()]
         found = self.gradients.get(k)
-        if found is None or found[0].shape != shape:
-            found = self.gradients[k] = np.zeros(shape, self.network.dtype), np.zeros((1, layer.n_out), self.network.dtype)
+        if found is None or [a.size for a in found] != sizes:
+            found = self.gradients[k] = [np.zeros((1, n), self.network.dtype) for n in sizes]
         return found
 
     def collect(self):
@@ -88,10 +93,12 @@ class Evolution:
         """Layer k as the policy may see it now; right after a step, by the `plan` that made it, with growth gradients."""
         layer, growth = self.network.layers[k], None
         if plan is not None and "growth_gradient" in self.asked[k]:
-            if layer.weights.is_dense:
+            if layer.uses_blas:
                 growth = DenseGrowth(self.gradients[k][0][0])
             else:
-                growth = TiledGrowth(plan.context.w, plan.context.n_threads, plan.activations[k], plan.gradients[k])
+                growth = layer.missing_gradients(plan.context, plan.activations[k], plan.gradients[k])
+                if self.communicator is not None and self.communicator.size > 1:
+                    growth = ReducedGrowth(growth, self.communicator)
         return LayerView.of(layer, k, growth_gradient=growth, **self.saved_of(k))
 
     # ---- occasions ----
@@ -99,7 +106,9 @@ class Evolution:
         """A new run: fresh states."""
         self.forget()
         self.started, self.evolved = False, 0
-        self.states = [self.policy.start(self.view(k), self._stream(0, k)) for k in range(len(self.network.layers))]
+        self.states = [None] * len(self.network.layers)
+        for k, _ in self.network.weighted:
+            self.states[k] = self.policy.start(self.view(k), self._stream(0, k))
 
     def before_first_step(self, gradients, record):
         """Let the policy decide about all layers at once.
@@ -110,21 +119,21 @@ class Evolution:
         record : dict
             Of the first epoch: the changes are added to it.
         """
-        layers, self.started = self.network.layers, True
+        layers, self.started = list(self.network.weighted), True
         if type(self.policy).at_start is Policy.at_start:
             return
-        gradients = gradients() if self.policy.start_batches else [None] * len(layers)
-        views = [LayerView.of(layer, k, gradient=g) for k, (layer, g) in enumerate(zip(layers, gradients, strict=True))]
-        changes = self.policy.at_start(views, [self._stream(0, k, 0) for k in range(len(layers))])
-        for k, change in enumerate(changes):
-            self._apply(k, change, record)
+        gradients = gradients() if self.policy.start_batches else [None] * len(self.network.layers)
+        views = [LayerView.of(layer, k, gradient=gradients[k]) for k, layer in layers]
+        changes = self.policy.at_start(views, [self._stream(0, k, 0) for k, _ in layers])
+        for (k, _), change in zip(layers, changes, strict=True):
+            self.apply(k, change, record)
         self._turn_sparse(Progress(0, 1, 0, 1), record)
 
     def between_epochs(self, progress, record):
         """Ask about each layer, once before each epoch."""
         if progress.epoch + 1 <= self.evolved:
             return
-        for k in range(len(self.network.layers)):
+        for k, _ in self.network.weighted:
             self.change(k, "between_epochs", progress, (progress.epoch + 1, k), record)
         self._turn_sparse(progress, record)
         self.evolved = progress.epoch + 1
@@ -137,7 +146,7 @@ class Evolution:
     def after_step(self, plan, progress, s, record):
         """Ask about each layer after step `s` of the epoch, which `plan` made."""
         changed = False
-        for k in range(len(self.network.layers)):
+        for k, _ in self.network.weighted:
             changed |= self.change(k, "on_step", progress, (progress.epoch, k, s + 1), record, plan) is not None
         if changed:
             self._turn_sparse(progress, record)
@@ -146,21 +155,30 @@ class Evolution:
         """Ask the policy about layer k and apply what it answers."""
         decide = getattr(self.policy, occasion)
         change, self.states[k] = decide(self.view(k, plan), self.states[k], progress, self._stream(*counters))
-        self._apply(k, change, record)
+        self.apply(k, change, record)
         return change
 
     def _stream(self, *counters):
         return stream(self.network.seed, "policy", self.n_fits, *counters)
 
-    def _apply(self, k, change, record):
+    def apply(self, k, change, record):
+        """Change layer k, and the gradients that are kept for the policy with it; count it in the epoch's record.
+
+        Parameters
+        ----------
+        k : int
+        change : Change or None
+            None: nothing.
+        record : dict
+        """
         if change is None:
             return
         weights = self.network.layers[k].weights
-        aligned = {} if weights.is_dense or not (change.drop.size or change.grow.size) else self._carried_over(k, change)
+        shown = {name: a for name, a in self.saved_of(k).items() if a is not None}
         with engine():
-            apply_change(weights, change)
+            aligned = dict(zip(shown, apply_change(weights, change, list(shown.values())), strict=True))
         if "gradient" in aligned:
-            self.gradients[k] = aligned["gradient"][None], self.gradients[k][1]
+            self.gradients[k] = [aligned["gradient"][None], *self.gradients[k][1:]]
         if "accumulated_gradient" in aligned:
             self.accumulated[k] = aligned["accumulated_gradient"]
         if self.debug:
@@ -168,25 +186,20 @@ class Evolution:
         record["dropped"][k] += len(change.drop)
         record["grown"][k] += len(change.grow)
 
-    def _carried_over(self, k, change):
-        """The gradients of a sparse layer as they must be after a change: survivors keep theirs, new connections have 0."""
-        shown = self.saved_of(k)
-        return {name: realign(self.network.layers[k].weights, change, a) for name, a in shown.items() if a is not None}
-
     def _turn_sparse(self, progress, record):
         """Give dense layers that need no mask any more sparse weights, and note it."""
-        for k, layer in enumerate(self.network.layers):
+        for k, layer in self.network.weighted:
             weights = layer.weights
-            if not weights.is_dense or weights.removed is None or weights.density >= self.dense_above:
+            settled = weights.settle(self.dense_above)
+            if settled is weights or self.policy.may_return(k, self.states[k], progress):
                 continue
-            if self.policy.may_return(k, self.states[k], progress):
-                continue
+            slots = weights.slots
             if k in self.accumulated:
-                self.accumulated[k] = self.accumulated[k][~weights.removed]
+                self.accumulated[k] = self.accumulated[k][slots]
             if k in self.gradients:
-                dw, db = self.gradients[k]
-                self.gradients[k] = np.ascontiguousarray(dw[:, ~weights.removed]), db
-            layer.weights = weights.to_sparse()
+                dw, *others = self.gradients[k]
+                self.gradients[k] = [np.ascontiguousarray(dw[:, slots]), *others]
+            layer.weights = settled
             record["turned_sparse"].append({"layer": k, "step": progress.step, "density": layer.weights.density})
 
     def nbytes(self):
@@ -197,12 +210,13 @@ class Evolution:
     # ---- the history's and the checkpoint's share ----
     def new_record(self, epoch, epochs):
         """What an epoch's record says of changes, before any."""
-        zeta, n = getattr(self.policy, "zeta", None), len(self.network.layers)
+        n = len(self.network.layers)
         return {
             "dropped": [0] * n,
             "grown": [0] * n,
             "turned_sparse": [],
-            "zeta": None if zeta is None or epoch == 0 else float(as_schedule(zeta)(epoch - 1, epochs)),
+            "zeta": None,
+            **(self.policy.numbers(epoch - 1, epochs) if epoch else {}),
         }
 
     def saved(self):
@@ -213,7 +227,8 @@ class Evolution:
     def saved_of(self, k):
         """Layer k's gradients for the policy; None where there are none of this topology: an interrupt may leave others."""
         stored, accumulated = self.gradients.get(k), self.accumulated.get(k)
-        size = self.network.layers[k].weights.data.size
+        weights = self.network.layers[k].weights
+        size = 0 if weights is None else weights.data.size
         gradient = stored[0][0] if stored is not None and "gradient" in self.asked[k] else None
         found = {"gradient": gradient, "accumulated_gradient": accumulated}
         return {name: a if a is not None and a.size == size else None for name, a in found.items()}
@@ -228,14 +243,3 @@ class Evolution:
                 self.asked[k] = frozenset({"gradient"})
             if row["accumulated_gradient"] is not None:
                 self.accumulated[k] = row["accumulated_gradient"]
-
-
-def realign(weights, change, old):
-    """An array aligned with a sparse layer's data before a change, aligned with it after: survivors keep their entry, new ones get 0."""
-    n_out = weights.shape[1]
-    rows = np.repeat(np.arange(weights.shape[0], dtype=np.int64) * n_out, np.diff(weights.indptr))
-    kept = np.delete(rows + weights.indices, change.drop)
-    places = np.union1d(kept, change.grow)
-    new = np.zeros(places.size, old.dtype)
-    new[np.searchsorted(places, kept)] = np.delete(old, change.drop)
-    return new

@@ -1,34 +1,35 @@
 """`Trainer`: the loop that trains a network, its topology included."""
 
+import math
 import os
 import time
 import warnings
+from functools import partial
 
 import numpy as np
 
 from .. import checks
 from ..datasets import Augmentation
 from ..engine.augmented_batches import AugmentedRows
-from ..engine.batches import Rows, Targets, check_sample_weight
-from ..engine.step import Steps
+from ..engine.batches import Rows, StepTargets, Targets, check_sample_weight
+from ..engine.step import Step
 from ..engine.threads import alone, engine
 from ..errors import ConnectivityWarning
-from ..losses import get_loss
-from ..models.inference_weights import UNTRAINABLE, PredictionWeights
 from ..models.network import OUTPUTS, Network
 from ..optimizers import SGD
 from ..policies.base import Policy, Progress
 from ..policies.static import Static
 from ..randomness import key, stream
 from .callbacks import Callback
+from .communicator import Communicator, Serial
+from .epoch import evaluate_epoch, train_epoch
 from .evolution import Evolution
 from .history import History
-from .progress import compiling_notice, progress_bar
+from .progress import progress_bar
+from .split_step import mean_gradients, split_step
 
-N_HYPER = 9
 
-
-class Trainer(Steps):
+class Trainer:
     """Trains a network with an optimizer, a loss and a policy that changes the topology.
 
     Parameters
@@ -36,14 +37,26 @@ class Trainer(Steps):
     network : Network
     optimizer : Optimizer
         Default `SGD(lr=0.01, momentum=0.9)`.
-    loss : {"cross_entropy", "binary_cross_entropy", "mse"}, optional
-        Default: by the network's output.
+    loss : {"cross_entropy", "binary_cross_entropy", "mse"} or Loss, optional
+        Default: by the network's output. `CustomLoss` takes a function of your own.
     policy : Policy
         Default `Static()`. May be replaced between two fits: `trainer.policy = ...`.
     callbacks : sequence of Callback
     dense_above : float in [0, 1]
         A layer that is stored dense (`DenseWeights`) and whose removed connections do not come back turns into `SparseWeights` when
         its density is below this; the history says when, under "turned_sparse". 0: never, connections are only masked.
+    lr_scale : {"density", None}
+        "density": connections of a sparse layer of density d are trained with lr / sqrt(d), at most 8 times lr, and decay per step stays
+        that of lr; biases and dense layers have lr. The factors follow the density, and the history lists them under "lr_scale". None:
+        one rate for all.
+    clip_norm : float, optional
+        Scale the gradient of all parameters down to this Euclidean norm where it is larger.
+    accumulate : int
+        Add up the gradients of so many batches for one step: the step of a batch so many times as large, in the memory of one.
+    on_gradients : callable(Gradients), optional
+        Called with the gradients of each step before the update, after clipping; may change them in place.
+    communicator : Communicator, optional
+        Processes that train this network together, such as `sm.MPI()`; each takes its share of every batch. Default: this one alone.
     debug : bool, optional
         Check every invariant of the network after each topology change. Default: whether the environment variable SPARSEMLP_DEBUG is 1.
 
@@ -54,6 +67,10 @@ class Trainer(Steps):
         Of the last `fit`.
     step : int
         Steps taken so far; optimizer corrections and dropout count from it.
+    stepper : Step
+        What takes them.
+    lr : float or schedule
+        The optimizer's, or what took its place.
     epoch : int
         Epochs of the last `fit` that have ended.
 
@@ -68,23 +85,84 @@ class Trainer(Steps):
     True
     """
 
-    def __init__(self, network, optimizer=None, loss=None, policy=None, callbacks=(), *, dense_above=0.5, debug=None):
+    def __init__(
+        self,
+        network,
+        optimizer=None,
+        loss=None,
+        policy=None,
+        callbacks=(),
+        *,
+        lr_scale="density",
+        dense_above=0.5,
+        clip_norm=None,
+        accumulate=1,
+        on_gradients=None,
+        communicator=None,
+        debug=None,
+    ):
         self.network = checks.instance("network", network, Network, "sm.MLP([784, 1000, 10], density=0.05)")
-        if any(isinstance(layer.weights, PredictionWeights) for layer in network.layers):
-            raise TypeError(UNTRAINABLE)
-        self.optimizer = SGD(lr=0.01, momentum=0.9) if optimizer is None else optimizer
-        self.loss = get_loss(loss or OUTPUTS[network.output], network.output)
+        network.require_trainable()
+        optimizer = SGD(lr=0.01, momentum=0.9) if optimizer is None else optimizer
+        self.stepper = Step(network, loss or OUTPUTS[network.output], optimizer, lr_scale=lr_scale)
+        self.lr = optimizer.lr
+        self.clip_norm = None if clip_norm is None else checks.real("clip_norm", clip_norm, 0, open_low=True)
+        self.accumulate = checks.integer("accumulate", accumulate, 1)
+        if on_gradients is not None and not callable(on_gradients):
+            raise TypeError(f"on_gradients must be a function of the gradients; got {on_gradients!r}.")
+        self.on_gradients = on_gradients
+        communicator = Serial() if communicator is None else communicator
+        self.communicator = checks.instance("communicator", communicator, Communicator, "sm.MPI()")
         self.callbacks = [checks.instance("callback", c, Callback, "sm.EarlyStopping('val_loss')") for c in callbacks]
         self.debug = os.environ.get("SPARSEMLP_DEBUG") == "1" if debug is None else debug
-        self.evolution = Evolution(network, None, dense_above, self.debug)
+        self.evolution = Evolution(network, None, dense_above, self.debug, self.communicator)
         self.policy = policy or Static()
-        self.step, self.epoch, self.n_epochs, self.n_fits = 0, 0, 0, 0
+        self.epoch, self.n_epochs, self.n_fits = 0, 0, 0
         self.history = History()
         self.stop_training = None
-        self._hyper, self._bias_hyper = (np.zeros(N_HYPER, network.dtype) for _ in range(2))
-        self._last_hyper = None
-        self._dropout_key = key(network.seed, "dropout")
-        self._plans, self._capacity, self._asked = {}, None, None
+
+    @property
+    def step(self):
+        return self.stepper.number
+
+    @step.setter
+    def step(self, number):
+        self.stepper.number = number
+
+    @property
+    def loss(self):
+        return self.stepper.loss
+
+    @property
+    def optimizer(self):
+        """The optimizer. Setting another one sets `lr` to its learning rate; its state starts at zero unless the rule is the same."""
+        return self.stepper.optimizer
+
+    @optimizer.setter
+    def optimizer(self, optimizer):
+        self.stepper.optimizer = optimizer
+        self.lr = optimizer.lr
+
+    def settings(self):
+        """What another trainer of the same kind is made with, as keywords: everything but the network and the policy."""
+        return {
+            "optimizer": self.optimizer,
+            "loss": self.loss,
+            "callbacks": self.callbacks,
+            "lr_scale": self.stepper.rates.scale,
+            "dense_above": self.evolution.dense_above,
+            "clip_norm": self.clip_norm,
+            "accumulate": self.accumulate,
+            "on_gradients": self.on_gradients,
+            "communicator": self.communicator,
+            "debug": self.debug,
+        }
+
+    @property
+    def split(self):
+        """Whether steps are taken in two halves, gradients and update."""
+        asked = self.clip_norm is not None or self.accumulate > 1 or self.on_gradients is not None
+        return asked or self.communicator.size > 1 or not self.optimizer.fused
 
     @property
     def policy(self):
@@ -93,7 +171,12 @@ class Trainer(Steps):
     @policy.setter
     def policy(self, policy):
         self.evolution.policy = checks.instance("policy", policy, Policy, "sm.SET(zeta=0.3)")
-        self._plans = {}  # what they keep for policies may differ
+        growth = "growth_gradient" in policy.needs
+        if growth and self.accumulate > 1:
+            raise ValueError(f"{type(policy).__name__} looks at one batch's gradients of missing connections: accumulate must be 1; "
+                             f"got {self.accumulate}. A larger batch_size has the same effect.")  # fmt: skip
+        self.stepper.keep_activations = growth
+        self.stepper.forget()
 
     @property
     def policy_states(self):
@@ -192,7 +275,7 @@ class Trainer(Steps):
         del self.history.records[self.epoch :]  # of an epoch that was interrupted at its very end
         self.evolution.n_fits = self.n_fits
         self.n_epochs, self.stop_training, self.history.stopped = epochs, None, None
-        n_steps = -(-len(source) // batch_size)
+        n_steps = -(-len(source) // (batch_size * self.accumulate))
         if self.evolution.states is None:
             self.evolution.start()
         elif len(self.evolution.states) != len(net.layers):
@@ -208,9 +291,9 @@ class Trainer(Steps):
             with bar:
                 for epoch in range(self.epoch, epochs):
                     self._call("on_epoch_begin", self, epoch)
-                    record = self._evolve(epoch, n_steps, lambda: self._start_gradients(source, targets, weights, batch_size, shuffle))
-                    self._train_epoch(record, source, targets, weights, batch_size, shuffle, bar)
-                    self._evaluate_epoch(record, validation)
+                    record = self._evolve(epoch, n_steps, partial(self._start_gradients, source, targets, weights, batch_size, shuffle))
+                    train_epoch(self, record, source, targets, weights, batch_size, shuffle, bar)
+                    evaluate_epoch(self, record, validation)
                     self.history.append(record)
                     self.epoch = epoch + 1
                     bar.show(record)
@@ -229,10 +312,6 @@ class Trainer(Steps):
         for callback in self.callbacks:
             getattr(callback, occasion)(*args)
 
-    def __getstate__(self):
-        """For pickle and copy: everything but the buffers of steps, which are made again when needed."""
-        return {**self.__dict__, "_plans": {}, "_capacity": None}
-
     def _evolve(self, epoch, n_steps, start_gradients):
         """Let the policy change the topology before an epoch; the first part of the epoch's record."""
         start = time.perf_counter()
@@ -247,7 +326,7 @@ class Trainer(Steps):
         record["evolution_seconds"] = time.perf_counter() - start
         return record
 
-    def _order(self, source, epoch, shuffle):
+    def order_of(self, source, epoch, shuffle):
         """The samples of an epoch in their order; it also brings the augmentation to this epoch."""
         net = self.network
         order = np.arange(len(source))
@@ -257,73 +336,61 @@ class Trainer(Steps):
             source.key = key(net.seed, "augment", self.n_fits, epoch)
         return order
 
-    def _batch(self, s, batch_size, order, targets, weights):
-        """(plan, rows, target values) of batch s of an epoch."""
-        rows = order[s * batch_size : (s + 1) * batch_size]
-        plan = self._plan(rows.size, min(batch_size, order.size))
-        values = targets.values
-        if self.loss.name == "cross_entropy":
-            values = np.take(values, rows, out=plan.labels, mode="clip")
-        if weights is None:
-            plan.uniform_scale()
-        return plan, rows, values
+    def rate(self, epoch):
+        """The learning rate at a fractional epoch, checked: a user's own schedule may return anything."""
+        value = self.lr(epoch, max(self.n_epochs, 1)) if callable(self.lr) else self.lr
+        if type(value) is float and 0 <= value < math.inf:
+            return value
+        return checks.real(f"The learning rate at epoch {epoch:.6g}", value, 0, fix="It comes from trainer.lr.")
+
+    def train_step(self, X, y, sample_weight=None):
+        """Take one optimizer step on one batch; no topology changes.
+
+        Parameters
+        ----------
+        X : array or scipy sparse matrix [n_batch, n_in]
+            Only shape and dtype are checked.
+        y : integer[n_batch] class indices (softmax), or float[n_batch, n_out]
+        sample_weight : float[n_batch], optional
+
+        Returns
+        -------
+        float
+            The batch's loss before the step.
+
+        Raises
+        ------
+        NonFiniteError
+            The loss is NaN or infinite; the weights are as they were.
+        """
+        source = Rows(X, self.network.n_in, finite=False)
+        n = len(source)
+        targets = StepTargets(y, n, self.network, self.loss)
+        weights = check_sample_weight(sample_weight, n)
+        lr = self.rate(self.epoch)
+        if self.split:
+            return split_step(self, source, np.arange(n), targets, weights, n, lr)[0]
+        with engine():
+            return self.stepper.train(self.stepper.batch(source, None, targets, weights), lr)
+
+    def gradients(self, X, y, sample_weight=None):
+        """Gradients of the loss on one batch, without a step; dropout as the next step would draw it.
+
+        Returns
+        -------
+        loss : float
+        gradients : list of tuple of float[n]
+            By layer, one a parameter: of the stored connections, in CSR order (row-major for dense layers, 0 at removed connections),
+            and of the biases.
+        """
+        source = Rows(X, self.network.n_in)
+        targets = Targets(y, len(source), self.network, self.loss)
+        weights = check_sample_weight(sample_weight, len(source))
+        with engine(), self.network.buffers_kept():
+            found = self.stepper.gradients(self.stepper.batch(source, None, targets, weights))
+            return float(self.stepper.last_plan.stats[0]), [tuple(g.copy() for g in row) for row in found.layers]
 
     def _start_gradients(self, source, targets, weights, batch_size, shuffle):
-        """Mean gradients over the first batches of the run, by layer, for policies that decide before the first step."""
-        order = self._order(source, 0, shuffle)
-        n_batches = min(self.policy.start_batches, -(-order.size // batch_size))
-        total = [np.zeros(layer.weights.data.size, self.network.dtype) for layer in self.network.layers]
-        with engine():
-            for s in range(n_batches):
-                plan, rows, values = self._batch(s, batch_size, order, targets, weights)
-                self._forward(plan, source, rows, values, weights)
-                for t, (dw, _) in zip(total, self._stored_gradients(plan), strict=True):
-                    t += dw[0] / n_batches
-        return total
-
-    def _train_epoch(self, record, source, targets, weights, batch_size, shuffle, bar):
-        n, epoch, epochs = len(source), record["epoch"], self.n_epochs
-        order = self._order(source, epoch, shuffle)
-        constant_lr = not callable(self.lr)
-        n_steps = -(-n // batch_size)
-        record["lr"] = now = self._rate(epoch, epochs)
-        asks, acts = bool(self.policy.needs), self.evolution.acts_on_steps
-        watchers = [c for c in self.callbacks if type(c).on_step_end is not Callback.on_step_end]
-        total = correct = 0.0
-        start = time.perf_counter()
-        for s in range(n_steps):
-            progress = Progress(epoch, epochs, self.step, n_steps, epoch * n_steps + s) if asks or acts else None
-            with engine():
-                with compiling_notice(self.step == 0):
-                    plan, rows, values = self._batch(s, batch_size, order, targets, weights)
-                    if not constant_lr:
-                        now = self._rate(epoch + s / n_steps, epochs)
-                    self._asked = self.evolution.ask(progress) if asks else None
-                    loss = self._run_step(plan, source, rows, values, weights, now)
-                total += loss * rows.size
-                correct += float(plan.stats[1])
-                if acts:
-                    self.evolution.after_step(plan, progress, s, record)
-            for callback in watchers:
-                callback.on_step_end(self)
-            bar.update(1)
-        record["seconds"] = time.perf_counter() - start
-        self._check_finite(epoch)
-        record["steps"], record["samples"] = n_steps, n
-        record["loss"] = total / n
-        if self.loss.name == "cross_entropy":
-            record["accuracy"] = correct / n
-        elif self.loss.name == "binary_cross_entropy":
-            record["accuracy"] = correct / (n * self.network.n_out)
-
-    def _evaluate_epoch(self, record, validation):
-        start = time.perf_counter()
-        if validation is not None:
-            found = self.network._evaluate(*validation, None, self.loss)
-            record.update({f"val_{name}": value for name, value in found.items()})
-        record["evaluation_seconds"] = time.perf_counter() - start
-        layers = self.network.layers
-        record["connections"] = [layer.weights.n_connections for layer in layers]
-        record["density"] = [layer.weights.density for layer in layers]
-        record["storage"] = ["dense" if layer.weights.is_dense else "sparse" for layer in layers]
-        record["bytes"] = sum(sum(layer.nbytes().values()) for layer in layers)
+        """Mean gradients of the weights over the first batches of the run, by layer, for policies that decide before the first step."""
+        with self.network.buffers_kept():
+            return mean_gradients(self, source, self.order_of(source, 0, shuffle), targets, weights, batch_size)

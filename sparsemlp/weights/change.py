@@ -67,7 +67,7 @@ def _positions(name, value):
     return array
 
 
-def apply_change(weights, change):
+def apply_change(weights, change, aligned=()):
     """Change a layer's topology in place: indices, values and optimizer state together, and the index by output unit.
 
     Parameters
@@ -78,6 +78,13 @@ def apply_change(weights, change):
         topology and the version as they are. Dense weights keep their arrays: what is dropped is masked out (`masking.py`), and
         positions count in all of `data`, masked ones included.
     change : Change
+    aligned : sequence of float[n]
+        Arrays that are aligned with `data` and must stay so, such as gradients.
+
+    Returns
+    -------
+    list of float[n]
+        What `aligned` must be after the change: survivors keep their entry, new connections have 0. The same arrays for dense weights.
 
     Raises
     ------
@@ -97,10 +104,11 @@ def apply_change(weights, change):
     marks = _check(weights, drop, zero, grow)
     if weights.is_dense:
         apply_to_dense(weights, change, values)
-        return
+        return list(aligned)
     if not (drop.size or grow.size):
         weights.data[zero] = 0
-        return
+        return list(aligned)
+    carried = _carried_over(weights, change, aligned)
 
     from ..kernels.rewrite import rewrite
     from ..kernels.simd import WIDTH
@@ -112,7 +120,7 @@ def apply_change(weights, change):
         weights.version += 1  # first: whoever is interrupted here rebuilds what depends on it once too often
         index = weights._perm, weights._inputs, weights._out_ptr
         rewrite(WIDTH[16], weights.shape[1], *old, n_kept, grow, values, marks, *old, *index)
-        return
+        return carried
     new = {
         "_indptr": np.empty_like(weights._indptr),
         "_indices": np.empty(n, np.int32),
@@ -124,6 +132,21 @@ def apply_change(weights, change):
     }
     rewrite(WIDTH[16], weights.shape[1], *old, n_kept, grow, values, marks, *new.values())
     vars(weights).update(new, version=weights.version + 1)
+    return carried
+
+
+def _carried_over(weights, change, arrays):
+    """Arrays aligned with sparse weights' data before a change, aligned with it after. O(connections) for each."""
+    if not arrays:
+        return []
+    kept = np.delete(weights.cells, change.drop)
+    cells = np.union1d(kept, change.grow)
+    at, found = np.searchsorted(cells, kept), []
+    for old in arrays:
+        new = np.zeros(cells.size, old.dtype)
+        new[at] = np.delete(old, change.drop)
+        found.append(new)
+    return found
 
 
 def _finite(values, dtype):

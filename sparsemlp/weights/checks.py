@@ -1,11 +1,14 @@
 """What every array of a layer must be before a kernel may take it."""
 
+from typing import Any
+
 import numpy as np
 
+from .. import checks
 from ..errors import TopologyError
 
 INDEX_LIMIT = 2**31 - 1
-TAKEN_OVER = ("C", "W", "A")  # arrays in C order, writable and aligned are used as they are, others copied
+TAKEN_OVER: Any = ("C", "W", "A")  # arrays in C order, writable and aligned are used as they are, others copied
 
 
 def checked_index(shape, indptr, indices):
@@ -78,3 +81,35 @@ def require_state(name, state, values):
     """`require_array` for float[k, len(values)] of an optimizer, whatever k is."""
     rows = state.shape[0] if isinstance(state, np.ndarray) and state.ndim else 0
     require_array(name, state, (rows, values.size), values.dtype)
+
+
+def field(content, name):
+    """An entry of what `to_dict` returned, or TopologyError if it is not there: files may be damaged."""
+    if name not in content:
+        raise TopologyError(f"it says nothing about {name!r}.")
+    return content[name]
+
+
+def stored(content, name, dtype, shape):
+    """An array of what `to_dict` returned, finite and of this dtype and shape, or TopologyError."""
+    array = field(content, name)
+    if not isinstance(array, np.ndarray) or array.dtype != dtype or array.shape != shape:
+        got = f"{array.dtype}{list(array.shape)}" if isinstance(array, np.ndarray) else repr(array)[:80]
+        raise TopologyError(f"{name} must be {np.dtype(dtype)}{list(shape)}; got {got}.")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise TopologyError(f"{name} holds NaN or infinity.")
+    return array
+
+
+def stored_state(content, name, values):
+    """`stored` for float[k, len(values)] of an optimizer, whatever k is up to 16."""
+    state = field(content, name)
+    rows = len(state) if isinstance(state, np.ndarray) and state.ndim else 0
+    if rows > 16:
+        raise TopologyError(f"{name} must have at most 16 rows; got {rows}.")
+    return stored(content, name, values.dtype, (rows, values.size))
+
+
+def stored_shape(content):
+    """(n_in, n_out) of what `to_dict` of weights returned."""
+    return tuple(checks.integer(name, field(content, name), 1, INDEX_LIMIT) for name in ("n_in", "n_out"))

@@ -4,7 +4,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..errors import TopologyError
-from .checks import INDEX_LIMIT, TAKEN_OVER, Restored, require_array, require_state
+from .checks import INDEX_LIMIT, TAKEN_OVER, Restored, field, require_array, require_state, stored, stored_shape, stored_state
 from .sparse import SparseWeights
 
 
@@ -38,6 +38,8 @@ class DenseWeights(Restored):
     """
 
     is_dense = True
+    name, decays, index_name = "weights", True, None
+    storage = "dense"
 
     def __init__(self, matrix, removed=None):
         if matrix.ndim != 2 or min(matrix.shape) < 1 or matrix.dtype not in (np.float32, np.float64):
@@ -54,6 +56,9 @@ class DenseWeights(Restored):
             self.removed = np.require(removed, requirements=TAKEN_OVER).reshape(-1)
             self.clear_removed()
 
+    def require_trainable(self):
+        """Do nothing: these weights can be trained."""
+
     def clear_removed(self):
         """Set masked weights and their optimizer state to 0, after an update that did not know the mask."""
         if self.removed is not None:
@@ -65,14 +70,61 @@ class DenseWeights(Restored):
         n_in, n_out = self.shape
         if self.n_connections > INDEX_LIMIT:
             raise TopologyError(f"A sparse layer holds at most 2**31 - 1 connections; this one has {self.n_connections}.")
-        if self.removed is None:
-            places, counts = np.arange(self.data.size), np.full(n_in, n_out)
-        else:
-            places, counts = np.flatnonzero(~self.removed), n_out - np.count_nonzero(self.removed.reshape(self.shape), axis=1)
-        indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
-        weights = SparseWeights(self.shape, indptr, (places % n_out).astype(np.int32), self.data[places])
-        weights.state = np.ascontiguousarray(self.state[:, places])
+        cells = self.cells
+        indptr = np.concatenate([[0], np.cumsum(self.fan_out())]).astype(np.int32)
+        weights = SparseWeights(self.shape, indptr, (cells % n_out).astype(np.int32), self.data[cells])
+        weights.state = np.ascontiguousarray(self.state[:, cells])
         return weights
+
+    def with_values(self, values):
+        """Weights on the same connections with other values, float[connections], and no optimizer state, in new arrays."""
+        matrix = np.zeros(self.data.size, self.dtype)
+        matrix[self.slots] = values
+        return DenseWeights(matrix.reshape(self.shape), None if self.removed is None else self.removed.reshape(self.shape).copy())
+
+    def settle(self, dense_above):
+        """Return sparse weights if connections were removed and the density is below `dense_above`, else these weights themselves."""
+        masked = self.removed is not None
+        return self.to_sparse() if masked and self.density < dense_above else self
+
+    @property
+    def values(self):
+        """float[connections]: the values of the connections that exist; `data` itself unless some are masked."""
+        return self.data if self.removed is None else self.data[~self.removed]
+
+    @property
+    def slots(self):
+        """int64[connections]: where in `data` the connections are, ascending."""
+        return np.arange(self.data.size) if self.removed is None else np.flatnonzero(~self.removed)
+
+    cells = slots
+    """int64[connections]: the flat cells i * n_out + j of the connections: in a dense layer a slot is a cell."""
+
+    def fan_in(self):
+        """int[n_out]: connections by output unit."""
+        n_in, n_out = self.shape
+        return np.full(n_out, n_in) if self.removed is None else n_in - np.count_nonzero(self.removed.reshape(self.shape), axis=0)
+
+    def fan_out(self):
+        """int[n_in]: connections by input unit."""
+        n_in, n_out = self.shape
+        return np.full(n_in, n_out) if self.removed is None else n_out - np.count_nonzero(self.removed.reshape(self.shape), axis=1)
+
+    def reached(self, units):
+        """As `SparseWeights.reached`."""
+        if self.removed is None:
+            return np.full(self.shape[1], units.any())
+        return ~self.removed.reshape(self.shape)[units].all(axis=0)
+
+    def needed(self, units):
+        """As `SparseWeights.needed`."""
+        if self.removed is None:
+            return np.full(self.shape[0], units.any())
+        return ~self.removed.reshape(self.shape)[:, units].all(axis=1)
+
+    def arrays(self):
+        """What a user can replace: compared by identity before every step."""
+        return self, self.version, self.data, self.state, self.removed
 
     @property
     def matrix(self):
@@ -108,6 +160,11 @@ class DenseWeights(Restored):
         mask = 0 if self.removed is None else self.removed.nbytes
         return {"values": self.data.nbytes, "indices": mask, "transposed_index": 0, "optimizer_state": self.state.nbytes}
 
+    @property
+    def pointer_bytes(self):
+        """Bytes of arrays of the size of the units."""
+        return 0
+
     def require_sound(self, where="weights"):
         """As `SparseWeights.require_sound`."""
         require_array(f"{where}.data", self.data, (self.shape[0] * self.shape[1],), self.dtype)
@@ -126,6 +183,28 @@ class DenseWeights(Restored):
             raise TopologyError("Weights and optimizer state must be finite.")
         if self.removed is not None and (self.data[self.removed].any() or self.state[:, self.removed].any()):
             raise TopologyError("Removed connections of a dense layer must be 0, and so must their optimizer state.")
+
+    def for_prediction(self):
+        """A copy without optimizer state."""
+        return DenseWeights(self.matrix.copy(), None if self.removed is None else self.removed.reshape(self.shape).copy())
+
+    def to_dict(self):
+        """Everything that `from_dict` needs; the arrays are not copied."""
+        n_in, n_out = self.shape
+        return {"n_in": n_in, "n_out": n_out, "data": self.data, "state": self.state, "removed": self.removed}
+
+    @classmethod
+    def from_dict(cls, content):
+        """Weights from what `to_dict` returned, or TopologyError."""
+        n_in, n_out = stored_shape(content)
+        n, data, removed = n_in * n_out, field(content, "data"), field(content, "removed")
+        data = stored(content, "data", getattr(data, "dtype", None), (n,))
+        if removed is not None:
+            removed = stored(content, "removed", bool, (n,)).reshape(n_in, n_out)
+        weights = cls(data.reshape(n_in, n_out), removed)
+        weights.state = stored_state(content, "state", weights.data)
+        weights.clear_removed()
+        return weights
 
     def __repr__(self):
         masked = "" if self.removed is None else f", density {self.density:.3g}, masked"

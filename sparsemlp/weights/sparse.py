@@ -4,7 +4,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..errors import TopologyError
-from .checks import TAKEN_OVER, Restored, _Index, checked_index, require_array, require_state
+from .checks import TAKEN_OVER, Restored, _Index, checked_index, field, require_array, require_state, stored, stored_shape, stored_state
 
 
 class SparseWeights(Restored):
@@ -49,6 +49,8 @@ class SparseWeights(Restored):
     """
 
     is_dense = False
+    name, decays, index_name = "weights", True, "indptr"
+    storage = "sparse"
     indptr, indices, perm, inputs, out_ptr = _Index(), _Index(), _Index(), _Index(), _Index()
 
     def __init__(self, shape, indptr, indices, data):
@@ -106,6 +108,64 @@ class SparseWeights(Restored):
         return self.data.size
 
     @property
+    def values(self):
+        """float[connections]: the values of the connections that exist; `data` itself."""
+        return self.data
+
+    @property
+    def slots(self):
+        """int64[connections]: where in `data` the connections are, ascending: all of it."""
+        return np.arange(self.data.size)
+
+    @property
+    def cells(self):
+        """int64[connections]: the flat cells i * n_out + j of the connections, ascending."""
+        rows = np.arange(self.shape[0], dtype=np.int64) * self.shape[1]
+        return np.repeat(rows, np.diff(self._indptr)) + self._indices
+
+    def fan_in(self):
+        """int[n_out]: connections by output unit."""
+        return np.diff(self._out_ptr)
+
+    def fan_out(self):
+        """int[n_in]: connections by input unit."""
+        return np.diff(self._indptr)
+
+    def reached(self, units):
+        """bool[n_out]: the output units with a connection from one of the input units that `units` : bool[n_in] marks."""
+        if units.all():
+            return self.fan_in() > 0
+        found = np.zeros(self.shape[1], bool)
+        found[self._indices[np.repeat(units, self.fan_out())]] = True
+        return found
+
+    def needed(self, units):
+        """bool[n_in]: the input units with a connection to one of the output units that `units` : bool[n_out] marks."""
+        if units.all():
+            return self.fan_out() > 0
+        found = np.zeros(self.shape[0], bool)
+        found[self._inputs[np.repeat(units, self.fan_in())]] = True
+        return found
+
+    def with_values(self, values):
+        """Weights on the same connections with other values, float[connections], and no optimizer state, in new arrays."""
+        return SparseWeights(self.shape, self._indptr.copy(), self._indices.copy(), values.copy())
+
+    def settle(self, dense_above):
+        """Return these weights: they are sparse. See `DenseWeights.settle`."""
+        return self
+
+    def require_trainable(self):
+        """Do nothing: these weights can be trained."""
+
+    def clear_removed(self):
+        """Do nothing: a removed connection of sparse weights is gone."""
+
+    def arrays(self):
+        """What a user can replace: compared by identity before every step."""
+        return self, self.version, self.data, self.state
+
+    @property
     def density(self):
         """connections / (n_in * n_out)"""
         return self.data.size / (self.shape[0] * self.shape[1])
@@ -133,6 +193,11 @@ class SparseWeights(Restored):
             "transposed_index": self._perm.nbytes + self._inputs.nbytes + self._out_ptr.nbytes,
             "optimizer_state": self.state.nbytes,
         }
+
+    @property
+    def pointer_bytes(self):
+        """Bytes of arrays of the size of the units."""
+        return self._indptr.nbytes + self._out_ptr.nbytes
 
     def require_sound(self, where="weights"):
         """Raise TopologyError unless kernels may take what users can replace: shape, dtype, C order. O(1); `where` begins the message."""
@@ -166,6 +231,27 @@ class SparseWeights(Restored):
             raise TopologyError("The index by output unit does not match the connections: call rebuild_index() after a change.")
         if not (np.isfinite(self.data).all() and np.isfinite(self.state).all()):
             raise TopologyError("Weights and optimizer state must be finite.")
+
+    def for_prediction(self):
+        """`PredictionWeights` of the same connections, in new arrays."""
+        from .prediction import PredictionWeights
+
+        return PredictionWeights(self.shape, self.out_ptr.copy(), self.inputs.copy(), self.data[self.perm])
+
+    def to_dict(self):
+        """Everything that `from_dict` needs; the arrays are not copied."""
+        n_in, n_out = self.shape
+        return {"n_in": n_in, "n_out": n_out, "indptr": self.indptr, "indices": self.indices, "data": self.data, "state": self.state}
+
+    @classmethod
+    def from_dict(cls, content):
+        """Weights from what `to_dict` returned, or TopologyError: every index is checked."""
+        shape = stored_shape(content)
+        data, indptr = field(content, "data"), field(content, "indptr")
+        data = stored(content, "data", getattr(data, "dtype", None), np.shape(data))
+        weights = cls(shape, stored(content, "indptr", np.int32, np.shape(indptr)), stored(content, "indices", np.int32, data.shape), data)
+        weights.state = stored_state(content, "state", weights.data)
+        return weights
 
     def __repr__(self):
         return f"SparseWeights{self.shape}: {self.n_connections:,} connections, density {self.density:.3g}"

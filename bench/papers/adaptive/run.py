@@ -100,7 +100,7 @@ def train(arm, fold, data, starts, checkpoint=None):
     def base():
         sizes = [SETTINGS["side"] ** 2, *SETTINGS["hidden"], 10]
         network = MLP(sizes, topology=Dense(), activation=SETTINGS["activation"], seed=fold)
-        trainer = Trainer(network, optimizer=Adam(lr=SETTINGS["lr"]))
+        trainer = Trainer(network, optimizer=Adam(lr=SETTINGS["lr"]), lr_scale=None)
         trainer.fit(*training, epochs=SETTINGS["train_epochs"], **options)
         return trainer
 

@@ -137,7 +137,7 @@ def train(setting, data, checkpoint=None):
     input_dropout = DROPOUT if "dropout" in setting.arm else 0.0
     net = MLP(SIZES, topology=Dense(), input_dropout=input_dropout, seed=setting.seed)
     seen = Seen(*test, net)
-    trainer = Trainer(net, optimizer=Adam(lr=LR), policy=Tested(policy(setting), seen), callbacks=[seen])
+    trainer = Trainer(net, optimizer=Adam(lr=LR), policy=Tested(policy(setting), seen), callbacks=[seen], lr_scale=None)
     history = trainer.fit(*training[setting.samples], epochs=setting.epochs, batch_size=BATCH, validation_data=held_out)
     by_epoch = {
         "test_accuracy": seen.accuracies,

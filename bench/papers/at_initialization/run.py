@@ -97,7 +97,8 @@ def trial(setting, seed, data):
     targets = X if coder else y if loss is None else np.eye(10, dtype=np.float32)[y]
     network = MLP(sizes, activation="sigmoid", output=output, initializer=initializer, seed=seed)
     watch = _Watch(setting.steps, X_test, X_test if coder else y_test)
-    trainer = Trainer(network, Adam(lr=setting.lr), loss, setting.policy, callbacks=[watch], dense_above=DENSE_ABOVE)
+    more = {"callbacks": [watch], "dense_above": DENSE_ABOVE, "lr_scale": None}
+    trainer = Trainer(network, Adam(lr=setting.lr), loss, setting.policy, **more)
     n_steps = -(-len(X) // BATCH)
     history = trainer.fit(X, targets, epochs=-(-max(setting.steps) // n_steps), batch_size=BATCH)
     possible = sum(layer.n_in * layer.n_out for layer in network.layers)

@@ -73,7 +73,8 @@ def train(net, arm, seed, epochs, data, start="code", checkpoint=None):
     optimizer = SGD(lr=SETTINGS["lr"], momentum=SETTINGS["momentum"])
     trainer = runs.unfinished(checkpoint, custom=(Watched, Discarded))
     resumed_at = trainer and trainer.epoch
-    trainer = trainer or Trainer(build(net, arm, seed, start), optimizer=optimizer, policy=Watched(ARMS[arm]()))
+    policy = Watched(ARMS[arm]())
+    trainer = trainer or Trainer(build(net, arm, seed, start), optimizer=optimizer, policy=policy, lr_scale=None)
     trainer.callbacks = [_Tests(*test), Exploration(), runs.Keeper(checkpoint)]
     network = trainer.network
     options = {"batch_size": SETTINGS["batch_size"], "validation_data": held_out, "augment": augment}

@@ -91,7 +91,7 @@ def measure(net, arms, rounds, data, seed=0):
         if isinstance(policy, SET):
             policy = replace(policy, zeta=Sampled(as_schedule(policy.zeta), PAPER_EPOCHS))
         optimizer = SGD(lr=SETTINGS["lr"], momentum=SETTINGS["momentum"])
-        return Trainer(build(net, arm, seed), optimizer=optimizer, policy=policy, callbacks=[_Pause()])
+        return Trainer(build(net, arm, seed), optimizer=optimizer, policy=policy, callbacks=[_Pause()], lr_scale=None)
 
     def fit(one, arm, in_slice, epochs, resume):
         n = images[arm]

@@ -109,7 +109,7 @@ def train(setting, work, data, checkpoint=None):
     training, held_out, test = data
     net = network(setting, work, data)
     watch = Watch(*test)
-    trainer = Trainer(net, optimizer=SGD(lr=setting.lr, momentum=MOMENTUM), policy=policy(setting), callbacks=[watch])
+    trainer = Trainer(net, optimizer=SGD(lr=setting.lr, momentum=MOMENTUM), policy=policy(setting), callbacks=[watch], lr_scale=None)
     try:
         with np.errstate(over="ignore", invalid="ignore"):
             trainer.fit(*training, epochs=setting.epochs, batch_size=BATCH, validation_data=held_out)
