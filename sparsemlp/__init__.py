@@ -5,7 +5,7 @@ from .checkpoint import Checkpoint, load, save
 from .engine.threads import get_num_threads, set_num_threads
 from .errors import CheckpointError, ConnectivityWarning, DatasetError, NonFiniteError, TopologyError
 from .initializers import Glorot, He, Initializer, Normal, Zeros
-from .layers import ActivationLayer, BatchNorm, Call, Epilogue, Layer, Linear, Parameter, SReLU
+from .layers import ActivationLayer, AveragePool2D, BatchNorm, Call, Epilogue, Layer, Linear, MaxPool2D, Parameter, SReLU
 from .losses import CustomLoss, Loss
 from .models import surgery
 from .models.autoencoder import Autoencoder
@@ -87,6 +87,7 @@ __all__ = [
     "AnnealedPruning",
     "Autoencoder",
     "AuxiliaryLayer",
+    "AveragePool2D",
     "BatchNorm",
     "BestWeights",
     "CSVLog",
@@ -130,6 +131,7 @@ __all__ = [
     "Loss",
     "LotteryTicket",
     "MLP",
+    "MaxPool2D",
     "MemoryReport",
     "Network",
     "NonFiniteError",
