@@ -1,6 +1,6 @@
 """Neural networks that are sparse while they train. Importing compiles nothing."""
 
-from . import datasets
+from . import datasets, reference
 from .checkpoint import Checkpoint, load, save
 from .engine.threads import get_num_threads, set_num_threads
 from .errors import CheckpointError, ConnectivityWarning, DatasetError, NonFiniteError, TopologyError
@@ -180,6 +180,7 @@ __all__ = [
     "load",
     "memory_report",
     "prune",
+    "reference",
     "restart",
     "save",
     "set_num_threads",
