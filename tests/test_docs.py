@@ -30,6 +30,13 @@ def test_links(page):
         assert target.startswith("https://") or (page.parent / target).exists(), target
 
 
+@pytest.mark.parametrize("page", ["architecture.md", "kernels.md", "make_architecture.py"])
+def test_files_that_are_named_exist(page):
+    there = {p.name for top in ("sparsemlp", "bench", "tests", "docs") for p in (ROOT / top).rglob("*.py")}
+    named = set(re.findall(r"\w+\.py\b", (ROOT / "docs" / page).read_text(encoding="utf-8").replace("\\n", " ")))
+    assert named and not named - there
+
+
 def test_every_method_is_in_the_guide():
     text = (ROOT / "docs" / "choosing_a_method.md").read_text(encoding="utf-8")
     offered = {n: getattr(sm, n) for n in sm.policies.__all__ + sm.procedures.__all__ if hasattr(sm, n)}

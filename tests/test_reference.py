@@ -1,6 +1,7 @@
 """The library against sparsemlp/reference.py: whole runs side by side, and the reference against central differences.
 
-In float64 both add the same numbers in another order: 1e-16 a sum, which these epochs carry to less than 1e-13; 1e-10 leaves room for any BLAS.
+In float64 both add the same numbers in another order: 1e-16 a sum, which these epochs carry to less than 1e-13; 1e-10 leaves room for any
+BLAS.
 """
 
 import ast
