@@ -71,19 +71,19 @@ def test_version_changes_with_the_topology_only():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (dict(drop=[6]), r"drop\[0\] must be a position from 0 to 5 .* got 6"),
-        (dict(drop=[-1, 2]), r"drop\[0\] must be a position from 0 to 5 .* got -1"),
-        (dict(drop=[3, 2]), r"drop\[1\] must be above the position before it"),
-        (dict(drop=[2, 2]), r"drop\[1\] must be above the position before it"),
-        (dict(zero=[0, 6]), r"zero\[1\] must be a position"),
+        (dict(drop=[6]), r"drop\[0\] must be a slot from 0 to 5 .* got 6"),
+        (dict(drop=[-1, 2]), r"drop\[0\] must be a slot from 0 to 5 .* got -1"),
+        (dict(drop=[3, 2]), r"drop\[1\] must be above the one before it"),
+        (dict(drop=[2, 2]), r"drop\[1\] must be above the one before it"),
+        (dict(zero=[0, 6]), r"zero\[1\] must be a slot"),
         (dict(zero=[1, 0]), r"zero\[1\] must be above"),
         (dict(drop=[1], zero=[1]), r"zero\[0\] must be a connection that stays"),
-        (dict(grow=[16]), r"grow\[0\] must be a flat position i \* 4 \+ j from 0 to 15; got 16"),
-        (dict(grow=[-2]), r"grow\[0\] must be a flat position"),
+        (dict(grow=[16]), r"grow\[0\] must be a cell i \* 4 \+ j from 0 to 15; got 16"),
+        (dict(grow=[-2]), r"grow\[0\] must be a cell"),
         (dict(grow=[3, 3]), r"grow\[1\] must be above"),
         (dict(grow=[3, 1]), r"grow\[1\] must be above"),
-        (dict(grow=[1, 2]), r"grow\[1\] must be an empty place once drop is gone; got 2"),
-        (dict(drop=[1], grow=[2, 11]), r"grow\[1\] must be an empty place"),
+        (dict(grow=[1, 2]), r"grow\[1\] must be an empty cell once drop is gone; got 2"),
+        (dict(drop=[1], grow=[2, 11]), r"grow\[1\] must be an empty cell"),
         (dict(grow=[1], values=[np.nan]), r"values must be finite in float32; got nan for grow\[0\]"),
         (dict(grow=[1, 3], values=[1, 1e39]), r"values must be finite in float32; got inf for grow\[1\]"),
     ],
@@ -139,8 +139,8 @@ def test_dense_weights_mask_what_is_dropped():
         (dict(zero=[6]), "from 0 to 5"),
         (dict(drop=[1]), r"drop\[0\] must be a connection that exists, and this one was removed before; got 1"),
         (dict(zero=[0, 1]), r"zero\[1\] must be a connection that exists"),
-        (dict(grow=[0, 1]), r"grow\[0\] must be an empty place once drop is gone; got 0"),
-        (dict(grow=[6]), r"grow\[0\] must be a flat position"),
+        (dict(grow=[0, 1]), r"grow\[0\] must be an empty cell once drop is gone; got 0"),
+        (dict(grow=[6]), r"grow\[0\] must be a cell"),
         (dict(drop=[3, 2]), r"drop\[1\] must be above"),
     ],
 )
@@ -150,7 +150,7 @@ def test_a_change_that_does_not_fit_a_dense_layer_changes_nothing(change, messag
     with pytest.raises(TopologyError, match=message):
         apply_change(w, Change(**change))
     assert snapshot(w) == before
-    with pytest.raises(TopologyError, match="empty place"):
+    with pytest.raises(TopologyError, match="empty cell"):
         apply_change(DenseWeights(np.ones((2, 3), np.float32)), Change(grow=[3]))
 
 

@@ -183,6 +183,6 @@ def test_every_set_of_empty_positions_is_equally_likely(m):
 
 def test_draw_empty_says_when_there_is_no_room():
     w = random_layer(np.random.default_rng(0), 3, 4, 1)
-    with pytest.raises(ValueError, match="m must be a whole number from 0 to 2; got 3. Only 2 of the layer's 3 x 4 positions are empty."):
+    with pytest.raises(ValueError, match="m must be a whole number from 0 to 2; got 3. Only 2 of the layer's 3 x 4 cells are empty."):
         draw_empty(w.shape, w.indptr, w.indices, [5, 7], 3, np.random.default_rng(0))
     assert draw_empty(w.shape, w.indptr, w.indices, [5, 7], 2, np.random.default_rng(0)).tolist() == [5, 7]

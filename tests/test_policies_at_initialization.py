@@ -140,7 +140,7 @@ def test_k_starts_equals_a_twin_with_whole_masks(dense, removing):
             apply_change(layer.weights, change)
         if removing and step in (4, 10):
             view = LayerView.of(layer, 0)
-            drop = view.positions[:: step + 1]
+            drop = view.slots[:: step + 1]
             gone = np.flatnonzero(there)[:: step + 1]
             state = policy.without(view, state, drop)
             apply_change(layer.weights, sm.policies.k_starts.Change(drop=drop))

@@ -8,7 +8,7 @@ from .batches import Rows, _locked
 
 
 class AugmentedRows(Rows):
-    """`Rows` whose images are standardised and mapped at random, batch by batch, into a buffer of one batch.
+    """Reads images like `Rows`, and standardises and maps them at random, batch by batch, in a buffer of one batch.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ class AugmentedRows(Rows):
     Raises
     ------
     ValueError, TypeError
-        As `Rows`; the images do not have the network's number of inputs; X is a sparse matrix.
+        As for `Rows`; or if the images do not have the network's number of inputs, or X is a sparse matrix.
     """
 
     def __init__(self, X, n_features, augmentation):
@@ -49,12 +49,12 @@ class AugmentedRows(Rows):
         if len(self._augmented) < n or self._augmented.dtype != x.dtype or len(self._maps) < n_threads:
             self._augmented, self._scratch = (np.empty((k, self.n_features), x.dtype) for k in (n, n_threads))
             self._maps = np.empty((n_threads, 6))
-        X, places = self.X, rows
+        X, at = self.X, rows
         if not self._in_place:
             if self._buffer is None or len(self._buffer) < n:
                 self._buffer = np.empty((n, self.n_features), x.dtype)
-            X, places = self._buffer, plan.rows
+            X, at = self._buffer, plan.rows
             X[:n] = self.X[rows]
         images = self._limits, self._shape, _locked(self._mean), _locked(self._scale)
-        augment.augment_rows(context.w, n_threads, _locked(X), places, rows, self.key, *images, self._augmented, self._maps, self._scratch)
+        augment.augment_rows(context.w, n_threads, _locked(X), at, rows, self.key, *images, self._augmented, self._maps, self._scratch)
         plan.to_tiles(context.w, n_threads, context.square, _locked(self._augmented), plan.rows, x, plan.offsets)

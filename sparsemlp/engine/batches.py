@@ -10,7 +10,7 @@ CHECK_ROWS = 4096  # rows whose finiteness is tested at a time, so that no mask 
 
 
 class Rows:
-    """A matrix of samples, read row by row.
+    """Reads a matrix of samples row by row.
 
     Parameters
     ----------
@@ -18,18 +18,18 @@ class Rows:
         C-ordered arrays of common dtypes are read in place; others are converted one batch at a time. Sparse matrices are never
         made dense as a whole.
     n_features : int
-        What the network takes.
+        How many inputs the network takes.
     name : str
-        For error messages.
+        What error messages call the matrix.
     finite : bool
-        Look for NaN and infinity.
+        Whether to look for NaN and infinity.
 
     Raises
     ------
     ValueError
-        Wrong shape, no rows, NaN or infinity.
+        If the shape is wrong, there are no rows, or some number is NaN or infinite.
     TypeError
-        Not numeric.
+        If the matrix is not numeric.
     """
 
     def __init__(self, X, n_features, name="X", *, finite=True):
@@ -81,7 +81,7 @@ class Rows:
 
 
 def as_array(values, name):
-    """np.asarray, but what a masked array hides is an error: it would be trained on."""
+    """Return np.asarray(values), or raise if they are a masked array that hides some: those would be trained on."""
     if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
         raise ValueError(
             f"{name} must have no masked entries; got {np.ma.count_masked(values)}. Fill them, x.filled(value), or drop such rows."
@@ -90,7 +90,7 @@ def as_array(values, name):
 
 
 def _locked(array):
-    """A view that cannot be written to: one compiled kernel serves arrays of users who locked theirs and of those who did not."""
+    """Return a view that cannot be written to: one compiled kernel serves arrays of users who locked theirs and of those who did not."""
     view = array.view()
     view.flags.writeable = False
     return view
@@ -107,7 +107,7 @@ def _check_finite(values, name):
 
 
 def check_sample_weight(sample_weight, n):
-    """float64[n] of non-negative finite weights with a positive sum, or an error."""
+    """Return float64[n] of non-negative finite weights with a positive sum, or raise an error."""
     if sample_weight is None:
         return None
     w = np.asarray(sample_weight, np.float64)
@@ -119,14 +119,14 @@ def check_sample_weight(sample_weight, n):
 
 
 class Batch:
-    """Some samples and the plan that works on them; made by `Step.batch`, valid until the plan's next batch.
+    """Holds some samples and the plan that works on them; `Step.batch` makes it, and it is valid until the plan's next batch.
 
     Attributes
     ----------
     plan : Plan
     source : Rows
     rows : int64[n]
-        Which samples of the source.
+        Which samples of the source these are.
     targets : int64[n] class indices; or float[n_samples, n_out], of which `rows` are taken
     first : int
         The place of the first sample in the global batch.
@@ -143,7 +143,7 @@ class Batch:
 
 
 class StepTargets:
-    """Targets of a single batch, checked for shape, dtype and range only: they lead kernels, and are copied before they are looked at.
+    """Holds the targets of a single batch, checked for shape, dtype and range only; they are copied first, because kernels index by them.
 
     Parameters
     ----------
@@ -166,12 +166,12 @@ class StepTargets:
             raise ValueError(f"y must have {network.n_out} columns, the network's outputs; got {self.values.shape[1]}.")
 
     def of(self, plan, rows):
-        """What `Loss.run` takes for these rows."""
+        """Return what `Loss.run` takes for these rows."""
         return self.values
 
 
 class Targets:
-    """Targets of one data set, as the loss wants them.
+    """Holds the targets of one data set as the loss wants them.
 
     Attributes
     ----------
@@ -182,7 +182,8 @@ class Targets:
     Raises
     ------
     ValueError
-        Wrong shape, labels that the network has not learned, more or fewer classes than outputs, NaN, values outside [0, 1].
+        If the shape is wrong, there are labels that the network has not learned or more or fewer classes than outputs, or numbers are
+        NaN or outside of the loss's interval.
     """
 
     def __init__(self, y, n_samples, network, loss, name="y"):
@@ -204,7 +205,7 @@ class Targets:
             self.values = self._numbers(y, n_out, network, loss, name)
 
     def of(self, plan, rows):
-        """What `Loss.run` takes for these rows: class indices one a sample, or all numbers."""
+        """Return what `Loss.run` takes for these rows: class indices one a sample, or all numbers."""
         return np.take(self.values, rows, out=plan.labels, mode="clip") if self.indices else self.values
 
     def _numbers(self, y, n_out, network, loss, name):
@@ -252,7 +253,7 @@ class Targets:
 
 
 def _are_labels(y, loss):
-    """Whether targets of one sigmoid output are two labels, such as strings or -1 and 1, not numbers from 0 to 1."""
+    """Return whether targets of one sigmoid output are two labels, such as strings or -1 and 1, not numbers from 0 to 1."""
     return y.dtype.kind in "OSUb" or (loss.interval is not None and y.dtype.kind in "iu" and (y.min() < 0 or y.max() > 1))
 
 
@@ -262,7 +263,7 @@ def _some(values):
 
 
 def check_index_targets(y, n, n_out):
-    """int64[n] class indices for one step: shape and dtype are checked, and the range, because kernels index by them."""
+    """Return int64[n] class indices for one step: shape and dtype are checked, and the range, because kernels index by them."""
     y = np.asarray(y)
     if y.shape != (n,) or y.dtype.kind not in "iu":
         raise ValueError(f"train_step takes y as {n} class indices, integers from 0 to {n_out - 1}; got {y.dtype}{list(y.shape)}.")

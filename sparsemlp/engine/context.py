@@ -8,7 +8,7 @@ ALIGNMENT = 64
 
 
 def aligned(shape, dtype):
-    """Zeros whose memory starts on a cache line."""
+    """Return zeros whose memory starts on a cache line."""
     dtype = np.dtype(dtype)
     n = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
     raw = np.zeros(n + ALIGNMENT, np.uint8)
@@ -17,7 +17,7 @@ def aligned(shape, dtype):
 
 
 class Memory:
-    """Scratch memory that all plans of one largest batch share."""
+    """Holds the scratch memory that all plans of one largest batch share."""
 
     def __init__(self):
         self.ticket = np.zeros(0, np.int64)
@@ -26,24 +26,26 @@ class Memory:
 
 
 class Context:
-    """The width tag, the number of threads and the scratch memory that the layers of one plan share.
+    """Holds what the layers of one plan share: the width tag, the number of threads, the scratch memory.
 
     Parameters
     ----------
     lanes : int
-        Batch columns of a tile.
+        How many batch columns a tile has.
     dtype : numpy dtype
     n : int
-        Samples in the batch.
+        How many samples the batch has.
     n_threads : int
-        Threads of a kernel.
+        How many threads a kernel uses.
     memory : Memory, optional
-        That of a plan for a larger batch.
+        The memory of a plan for a larger batch, to be shared.
 
     Attributes
     ----------
-    w : width tag of the tiles
-    square : width tag of the squares that transposition works on
+    w : width tag
+        That of the tiles.
+    square : width tag
+        That of the squares that transposition works on.
     asked_threads : int
         What `get_num_threads` said when the plan was built.
     """
@@ -57,21 +59,21 @@ class Context:
         self.memory = memory or Memory()
 
     def ticket(self, n):
-        """int64[8 * n] of claim counters, a cache line each; layers run one after another and share it."""
+        """Return int64[8 * n] of claim counters, a cache line each; layers run one after another and share it."""
         memory = self.memory
         if memory.ticket.size < 8 * n:
             memory.ticket = aligned((8 * n,), np.int64)
         return memory.ticket[: 8 * n]
 
     def scratch(self, n):
-        """float[n] of scratch, shared like `ticket`: its content does not outlive a call."""
+        """Return float[n] of scratch, shared like `ticket`: its content does not outlive a call."""
         memory = self.memory
         if memory.scratch is None or memory.scratch.size < n:
             memory.scratch = aligned((n,), self.dtype)
         return memory.scratch[:n]
 
     def keep(self, layer, name, shape, dtype=None):
-        """An array of this layer's own, the same for its forward and its backward call.
+        """Return an array of this layer's own, the same for its forward and its backward call.
 
         Parameters
         ----------
@@ -87,14 +89,14 @@ class Context:
         return self.memory.kept[key]
 
     def dense_gradients(self, shape, n_tiles):
-        """(dW, a second one where a batch has several tiles), both float[n_in, n_out], shared by dense layers of one shape."""
+        """Return dW, and a second one for batches of several tiles: float[n_in, n_out], shared by dense layers of one shape."""
         dense = self.memory.dense
         if shape not in dense:
             dense[shape] = aligned(shape, self.dtype), aligned(shape if n_tiles > 1 else (0, 0), self.dtype)
         return dense[shape]
 
     def nbytes(self):
-        """Bytes held, by purpose."""
+        """Return bytes held, by purpose."""
         memory = self.memory
         dense = sum(a.nbytes + b.nbytes for a, b in memory.dense.values())
         kept = sum(a.nbytes for a in memory.kept.values())

@@ -7,12 +7,12 @@ TAIL = 2  # behind the gradients: the loss, and how many answers were right
 
 
 class Gradients:
-    """The gradients of a network's parameters, in one flat buffer.
+    """Holds the gradients of a network's parameters in one flat buffer.
 
     Parameters
     ----------
     network : Network
-        Its parameters, as they are now, decide the layout.
+        The network whose parameters, as they are now, decide the layout.
 
     Attributes
     ----------
@@ -24,7 +24,7 @@ class Gradients:
         layer row-major, removed connections included, at which the gradient is what a connection there would have, until
         `clear_removed` sets it to 0.
     states : list of list of float[1, size]
-        The same views as the kernels take them.
+        The same views, in the shape in which kernels take them.
     """
 
     def __init__(self, network):
@@ -56,7 +56,7 @@ class Gradients:
         return float(self.flat[-1])
 
     def fits(self, network):
-        """Whether the layout is still that of the network's parameters."""
+        """Return whether the layout is still that of the network's parameters."""
         now = [[p.data.size for p in layer.parameters()] for layer in network.layers]
         return now == [[view.size for view in row] for row in self.layers]
 
@@ -69,7 +69,7 @@ class Gradients:
                     np.copyto(gradient, 0, where=removed)
 
     def norm(self):
-        """The Euclidean norm over all parameters, in float64."""
+        """Return the Euclidean norm over all parameters, in float64."""
         values = self.values
         return float(np.sqrt(sum(float(part @ part) for part in np.array_split(values.astype(np.float64), max(1, values.size >> 20)))))
 

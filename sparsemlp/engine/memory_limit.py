@@ -9,7 +9,7 @@ WORTH_ASKING = 2**26  # bytes: smaller requests of the training loop are not com
 
 
 def available_memory():
-    """Bytes that can be allocated without swapping: of the machine and, on Linux, of the container. None if unknown.
+    """Return bytes that can be allocated without swapping: of the machine and, on Linux, of the container. None if unknown.
 
     Examples
     --------
@@ -33,7 +33,7 @@ def available_memory():
 
 
 def _file_cache():
-    """Bytes of a container's memory that only cache files."""
+    """Return bytes of a container's memory that only cache files."""
     with contextlib.suppress(OSError, ValueError, IndexError), open("/sys/fs/cgroup/memory.stat") as file:
         return sum(int(line.split()[1]) for line in file if line.startswith("inactive_file "))
     return 0
@@ -69,7 +69,7 @@ def require(n_bytes, what, fix=""):
 
 
 def require_for_batch(samples, of_a_sample, fixed, what, fix):
-    """`require` for buffers of so many samples, of so many bytes each, beside `fixed` bytes; asks the system for large requests only.
+    """Call `require` for buffers of so many samples, of so many bytes each, beside `fixed` bytes; only large requests ask the system.
 
     `fix`, with {} for a number, says how many samples would fit.
     """

@@ -20,7 +20,7 @@ DENSE_IN_CACHE, DENSE = 0.075, 0.3  # densities of the largest layer above which
 
 
 def widest_tile(layers, itemsize):
-    """The most batch columns of a tile, 64 or 128, for these layers; never a matter of the threads, for sums depend on it.
+    """Return the most batch columns of a tile, 64 or 128, for these layers. Sums depend on it, so threads must not.
 
     At 64, threads share a batch of 128 tile by tile, and each finds its activations in its own cache; but every tile reads all
     weights. Where these are the larger part, and registers hold 64 bytes (AVX-512), it is 128; BLAS wants one wide product anyway.
@@ -40,7 +40,7 @@ def widest_tile(layers, itemsize):
 
 
 def choose_lanes(n_batch, widest):
-    """How many batch columns a tile has: up to the widest tile, the next power of two from 8.
+    """Return how many batch columns a tile has: up to the widest tile, the next power of two from 8.
 
     Beyond it, tiles of the widest; of 64 in place of 128 where that saves a sixth of the lanes.
     """
@@ -54,30 +54,30 @@ def choose_lanes(n_batch, widest):
 
 
 class Plan:
-    """Everything that forward, and in training backward, of a batch of `n` samples needs.
+    """Holds everything that the forward pass, and in training the backward pass, of a batch of `n` samples needs.
 
     Parameters
     ----------
     network : Network
     n : int
-        Samples in the batch.
+        How many samples the batch has.
     capacity : int
-        Samples of the largest batch that shares the tile width; a last, partial batch then needs no other compilation.
+        How many the largest batch has that shares the tile width; a last, partial batch then needs no other compilation.
     output_activation : str
         What the last layer applies; "identity" leaves logits, None its own.
     training : bool
-        With dropout, and with buffers of gradients.
+        Whether there are dropout and buffers of gradients.
     share : Plan, optional
         A plan of a larger batch, whose memory this one uses.
     keep_activations : bool
-        Backward must leave the inputs of all layers as they are. Otherwise gradients overwrite them wherever a layer can do that: half
-        the buffers, and less traffic between memory and caches.
+        Whether backward must leave the inputs of all layers as they are. Otherwise gradients overwrite them wherever a layer can do that:
+        half the buffers, and less traffic between memory and caches.
 
     Attributes
     ----------
     inputs : float[tiles, n_in, lanes]
     outputs : float[tiles, n_out, lanes]
-        Of the last layer.
+        What the last layer gives.
     output_gradient : float[tiles, n_out, lanes]
         Where the loss writes its gradient at the last layer's sums (training only); `sums[-1]` is where it adds it up.
     activations : list of float[tiles, units, lanes]
@@ -86,7 +86,7 @@ class Plan:
         Loss gradients at the sums of each layer (training only); may be the same arrays as the activations.
     forward : list of Call
     to_tiles : kernel
-        That of `kernels/tiles.py` for this number of threads.
+        The kernel of `kernels/tiles.py` for this number of threads.
     """
 
     def __init__(self, network, n, capacity, *, output_activation, training, share=None, keep_activations=False):
@@ -153,22 +153,22 @@ class Plan:
                 self.forward.append(dropout(self.context, a[k + 1], ints, reals))
 
     def backward_calls(self, network, rule, hypers, states=None):
-        """Calls from the last layer to the first, a list for each layer; see `backward_call`."""
+        """Return calls from the last layer to the first, a list for each layer; see `backward_call`."""
         order = range(len(network.layers) - 1, -1, -1)
         return [self.backward_call(network, k, rule, hypers[k], states[k] if states else None) for k in order]
 
     def backward_call(self, network, k, rule, hypers, states=None):
-        """The calls of layer k's backward pass and update.
+        """Return the calls of layer k's backward pass and update.
 
         Parameters
         ----------
         network : Network
         k : int
         rule : int
-            Of `codes.Rule`; GRADIENT leaves the parameters alone.
+            One of `codes.Rule`; GRADIENT leaves the parameters alone.
         hypers : list of float[N_HYPER], one a parameter
         states : list of float[rows, n], one a parameter, optional
-            Default: the parameters' own; where the rule GRADIENT writes.
+            The optimizer's, or where the rule GRADIENT writes. Default: the parameters' own.
         """
         a, d, layer = self.activations, self.gradients, network.layers[k]
         ctx, dtype, parameters = self.context, network.dtype, layer.parameters()
@@ -190,7 +190,7 @@ class Plan:
         return [*calls, *after]
 
     def _separate_update(self, layer, parameters, rule, hypers, states):
-        """([gradient of each parameter], [calls that update from them]) of a layer that does not do so itself."""
+        """Return ([gradient of each parameter], [calls that update from them]) of a layer that does not do so itself."""
         from ..kernels import update
 
         if rule == Rule.GRADIENT:  # its state is where they go
@@ -223,7 +223,7 @@ class Plan:
             ints[Ints.FIRST] = first
 
     def fits(self, network):
-        """Whether this plan is for these very layers and arrays, with the topology they had; a microsecond."""
+        """Return whether this plan is for these very layers and arrays, with the topology they had; a microsecond."""
         layers, sources = network.layers, self.sources
         if self.context.asked_threads != get_num_threads() or len(layers) != len(sources):
             return False
@@ -237,11 +237,11 @@ class Plan:
         return True
 
     def gradient_bytes(self, k):
-        """Bytes of the gradients of layer k's outputs; 0 where they take the place of the outputs."""
+        """Return bytes of the gradients of layer k's outputs; 0 where they take the place of the outputs."""
         return 0 if np.may_share_memory(self.gradients[k], self.activations[k + 1]) else self.gradients[k].nbytes
 
     def nbytes(self, more=()):
-        """Bytes of the buffers, by purpose: activations (with the input tile), gradients, scratch; `more` calls count too."""
+        """Return bytes of the buffers, by purpose: activations (with the input tile), gradients, scratch; `more` calls count too."""
         own = self.context.nbytes()
         pointers = sum({id(a): a.nbytes for call in (*self.forward, *more) for a in call.scratch}.values())
         small = sum(a.nbytes for a in (self.scale, self.scale_tiles, self.rows, self.offsets))

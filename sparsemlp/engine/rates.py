@@ -14,7 +14,7 @@ MOST = 8.0
 
 
 def density_factor(weights):
-    """What the learning rate of these connections is multiplied by: 1 / sqrt(density) where they are stored sparse, at most 8.
+    """Return what the learning rate of these connections is multiplied by: 1 / sqrt(density) where they are stored sparse, at most 8.
 
     A sparse layer starts from weights larger by this factor (He's rule on the actual fan-in), so that the same rate is a step several
     times too small for it. Dense weights keep the base rate, masked or not.
@@ -29,7 +29,7 @@ def density_factor(weights):
 
 
 class Rates:
-    """The hyperparameters of one step, by parameter.
+    """Holds the hyperparameters of one step, by parameter.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class Rates:
     hypers : list of list of float[N_HYPER]
         By layer and parameter; parameters with the same factor share one array.
     factors : list of float
-        Of the connections of each layer, 1 for layers without weights.
+        What the learning rate of each layer's connections is multiplied by; 1 for layers without weights.
     """
 
     def __init__(self, network, scale):
@@ -80,6 +80,6 @@ class Rates:
         self._last = hyper
 
     def info(self, k, p, lr, step):
-        """What an optimizer with its own `update` is told of parameter p of layer k."""
+        """Return what an optimizer with its own `update` is told of parameter p of layer k."""
         factor, decays = self.keys[k][p]
         return StepInfo(lr * factor, step, decays, lr)

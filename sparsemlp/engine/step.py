@@ -29,9 +29,9 @@ class Step:
     loss : Loss or str
     optimizer : Optimizer
     lr_scale : {"density", None}
-        See `Rates`.
+        By what the learning rate of connections is multiplied; see `Rates`.
     keep_activations : bool
-        Backward leaves the outputs of all layers as they are, for who looks at them after a step.
+        Whether backward leaves the outputs of all layers as they are, for policies that look at them after a step.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class Step:
         Put before the step's number in error messages, such as "epoch 3, ".
     rates : Rates
     last_plan : Plan or None
-        Of the last batch: its activations and gradients, for policies that look at them.
+        The plan of the last batch, which holds its activations and gradients, for policies that look at them.
 
     Notes
     -----
@@ -72,12 +72,12 @@ class Step:
         self._plans, self._capacity, self._gradients, self._spare, self.last_plan = {}, None, None, None, None
 
     def __getstate__(self):
-        """For pickle and copy: everything but the buffers."""
+        """Return everything but the buffers, for pickle and copy."""
         return {**self.__dict__, "_plans": {}, "_capacity": None, "_gradients": None, "_spare": None, "last_plan": None}
 
     # ---- plans ----
     def plan(self, n, capacity=None):
-        """The `Plan` of a batch of n samples, with buffers for `capacity`; built when there is none for today's arrays."""
+        """Return the `Plan` of a batch of n samples, with buffers for `capacity`; built when there is none for today's arrays."""
         capacity = capacity or n
         if capacity != self._capacity:
             self._plans, self._capacity = {}, capacity
@@ -95,11 +95,11 @@ class Step:
         return self._plans[n]
 
     def plans(self):
-        """The plans that exist now, with the bytes of their buffers: [(plan, bytes by purpose)]."""
+        """Return the plans that exist now, with the bytes of their buffers: [(plan, bytes by purpose)]."""
         return [(plan, plan.nbytes([call for calls in plan.backward for call in calls])) for plan in self._plans.values()]
 
     def stored_bytes(self):
-        """Bytes of the gradients of the path in two halves; 0 if it was not taken."""
+        """Return bytes of the gradients of the path in two halves; 0 if it was not taken."""
         return sum(g.flat.nbytes for g in (self._gradients, self._spare) if g is not None)
 
     def _new_plan(self, n, capacity, share):
@@ -112,7 +112,7 @@ class Step:
         return plan
 
     def _allocate_states(self):
-        """Optimizer state for every layer, or MemoryError before any of it is allocated.
+        """Allocate optimizer state for every layer, or raise MemoryError before any of it is allocated.
 
         A first step starts from zeros, and so does one whose network another rule has trained since: its numbers would mean
         something else.
@@ -132,7 +132,7 @@ class Step:
         net.trained_by = optimizer.identity
 
     def batch(self, source, rows, targets, weights=None, *, first=0, total=None, capacity=None):
-        """A `Batch`: some samples, with the plan that works on them.
+        """Return a `Batch`: some samples, with the plan that works on them.
 
         Parameters
         ----------
@@ -141,13 +141,13 @@ class Step:
             Which samples of the source; None: all of them.
         targets : Targets or StepTargets
         weights : float64[n_samples], optional
-            Of all samples of the source.
+            The weights of all samples of the source.
         first : int
             The place of the first of these samples in the global batch: dropout draws by it.
         total : float, optional
-            What the loss is divided by: samples, or the sum of their weights. Default: of this batch.
+            What the loss is divided by: the number of samples, or the sum of their weights. Default: this batch's.
         capacity : int, optional
-            Samples of the largest batch to come. Default: of this one.
+            How many samples the largest batch to come has. Default: as many as this one.
         """
         with engine():
             self.last_plan = plan = self.plan(len(source) if rows is None else rows.size, capacity)
@@ -167,7 +167,7 @@ class Step:
         Raises
         ------
         NonFiniteError
-            The loss is NaN or infinite; the weights are as they were.
+            If the loss is NaN or infinite; the weights are as they were.
         """
         plan = batch.plan
         with engine():
@@ -215,7 +215,7 @@ class Step:
         return loss
 
     def _apart(self, plan, k, states):
-        """Layer k's backward pass that stores the gradients, and then the update from them."""
+        """Return layer k's backward pass that stores the gradients, and then the update from them."""
         held, calls = plan.split.get(k, (None, ()))
         if held is states:
             return calls
@@ -226,7 +226,7 @@ class Step:
         return calls
 
     def _update_calls(self, plan, k, gradients, hypers):
-        """The calls that update layer k's parameters by the optimizer's rule."""
+        """Return the calls that update layer k's parameters by the optimizer's rule."""
         from ..kernels import update
 
         w, nt, rule, layer = plan.context.w, plan.context.n_threads, self.optimizer.rule, self.network.layers[k]
@@ -243,7 +243,7 @@ class Step:
 
     # ---- the step in two halves ----
     def gradients(self, batch, *, add=False):
-        """Forward and backward of a batch, without an update.
+        """Do the forward and the backward pass of a batch, without an update.
 
         Parameters
         ----------
@@ -279,7 +279,7 @@ class Step:
             return found
 
     def no_gradients(self):
-        """`Gradients` of no sample, all 0: for a rank that a small batch leaves without one."""
+        """Return the `Gradients` of no sample, all 0, for a rank that a small batch leaves without one."""
         if self._gradients is None or not self._gradients.fits(self.network):
             self._gradients, self._spare = Gradients(self.network), None
         self.plan(1, self._capacity)

@@ -27,14 +27,14 @@ _owner_used_threads = False
 
 @functools.cache
 def _numba():
-    """kernels.runtime, imported when it is first needed: numba takes longer than the rest of the package."""
+    """Return kernels.runtime, imported when it is first needed: numba takes longer to import than the rest of the package."""
     from ..kernels import runtime
 
     return runtime
 
 
 def available_cpus():
-    """CPUs this process may really use: affinity and, on Linux, the container's quota.
+    """Return how many CPUs this process may really use, by its affinity and, on Linux, the container's quota.
 
     >>> available_cpus() >= 1
     True
@@ -53,7 +53,7 @@ def available_cpus():
 
 
 def get_num_threads():
-    """Threads that kernels use now: what `set_num_threads` asked for, else every usable CPU; 1 in a forked child.
+    """Return how many threads kernels use now: as many as `set_num_threads` asked for, else as there are usable CPUs; 1 in a forked child.
 
     A child made by fork() has lost the parent's worker threads, and OpenMP cannot start new ones there: it works alone.
     Usable CPUs are counted once, and anew by `set_num_threads(None)`: asking the system would cost more than a small step.
@@ -139,7 +139,7 @@ def alone(network):
 
 
 def in_pieces(function, n, *args):
-    """function(start, stop, *args) over pieces of range(n) by sleeping Python threads, for kernels that release the lock.
+    """Run function(start, stop, *args) over pieces of range(n) in Python threads, for kernels that release the lock.
 
     For dense layers: OpenMP threads would still spin while BLAS works, and each would slow the other tenfold.
     """

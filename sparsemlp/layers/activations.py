@@ -49,11 +49,11 @@ class ActivationLayer(Layer):
         return Epilogue(dropout=self.dropout) if self.dropout else None
 
     def value(self, z: np.ndarray) -> np.ndarray:
-        """The activation of each number of z, float[n, n_units]."""
+        """Return the activation of each number of z, float[n, n_units]."""
         raise NotImplementedError(f"{type(self).__name__} must define value(z).")
 
     def derivative(self, z: np.ndarray) -> np.ndarray:
-        """The derivative at each number of z, float[n, n_units]."""
+        """Return the derivative at each number of z, float[n, n_units]."""
         raise NotImplementedError(f"{type(self).__name__} must define derivative(z).")
 
     def forward(self, ctx, x, y, epilogue, *, training):
@@ -94,12 +94,12 @@ class ActivationLayer(Layer):
 
 
 def rows(tiles, n):
-    """float[n, units] of float[tiles, units, lanes]: a sample a row."""
+    """Return float[n, units] of float[tiles, units, lanes]: a sample a row."""
     return np.ascontiguousarray(tiles.transpose(0, 2, 1)).reshape(-1, tiles.shape[1])[:n]
 
 
 def tiled(values, like):
-    """float[tiles, units, lanes] of float[n, units]; 0 in the lanes beyond the batch."""
+    """Return float[tiles, units, lanes] of float[n, units]; 0 in the lanes beyond the batch."""
     padded = np.zeros((like.shape[0] * like.shape[2], like.shape[1]), like.dtype)
     padded[: len(values)] = values
     return padded.reshape(like.shape[0], like.shape[2], like.shape[1]).transpose(0, 2, 1)

@@ -24,7 +24,7 @@ CODES = {a.name.lower(): int(a) for a in Activation}
 
 
 class Call:
-    """A function with its arguments, built once and run in every step.
+    """A call is a function with its arguments, built once and run in every step.
 
     Parameters
     ----------
@@ -48,12 +48,12 @@ class Call:
         self.function, self.args, self.scratch = function, args, scratch
 
     def run(self) -> None:
-        """Run it."""
+        """Run the function."""
         self.function(*self.args)
 
 
 class Parameter(Restored):
-    """An array that is trained, with its optimizer state.
+    """A parameter is an array that is trained, with its optimizer state.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ class Parameter(Restored):
         self.state = np.zeros((0, self.data.size), self.data.dtype)
 
     def arrays(self) -> tuple:
-        """What a user can replace: compared by identity before every step."""
+        """Return what a user can replace: compared by identity before every step."""
         return self.data, self.state
 
     def allocate_state(self, k: int) -> None:
@@ -104,7 +104,7 @@ class Parameter(Restored):
 
 @dataclass(frozen=True)
 class Epilogue:
-    """What happens to a layer's sums before the next layer sees them: activation, then dropout.
+    """Says what happens to a layer's sums before the next layer sees them: activation, then dropout.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ class Epilogue:
     dropout: float = 0.0
 
     def arrays(self, dtype, *, training: bool) -> tuple[np.ndarray, np.ndarray]:
-        """`ints` : int64[4] and `reals` : float[3], as kernels take them, by the places of `codes.Ints` and `codes.Reals`."""
+        """Return `ints` : int64[4] and `reals` : float[3], as kernels take them, in the order of `codes.Ints` and `codes.Reals`."""
         dropout = self.dropout if training else 0.0
         ints, reals = np.zeros(len(Ints), np.int64), np.zeros(len(Reals), dtype)
         # a leaky ReLU of slope 0 is a ReLU: its output no longer tells which sums were negative
@@ -136,7 +136,7 @@ NOTHING = Epilogue()
 
 @dataclass
 class Sink:
-    """Where a layer's backward pass leaves what it finds.
+    """Says where a layer's backward pass leaves what it finds.
 
     Attributes
     ----------
@@ -163,7 +163,7 @@ class Sink:
 
 
 class Layer(Restored):
-    """One layer of a network: n_in units in, n_out units out.
+    """A layer makes the values of n_out units from those of n_in units.
 
     A subclass defines `forward` and `backward`; the rest has defaults that fit a layer without parameters.
 
@@ -172,7 +172,7 @@ class Layer(Restored):
     n_in, n_out : int
         Units, flat.
     dtype : numpy dtype or None
-        Of the parameters; None for a layer that takes any.
+        The parameters'; None for a layer that takes any.
     in_shape, out_shape : tuple of int
         How the units are arranged: (channels, height, width) for images, else (units,).
     weights : SparseWeights, DenseWeights or None
@@ -235,22 +235,22 @@ class Layer(Restored):
         raise NotImplementedError(f"{type(self).__name__} must define backward(ctx, x, y, dy, dx, sink).")
 
     def epilogue(self) -> Epilogue | None:
-        """Activation and dropout of its outputs; None for a layer that has neither, and no bias that is summed up with them."""
+        """Return activation and dropout of its outputs; None for a layer that has neither, and no bias that is summed up with them."""
         return None
 
     def in_place(self, lane_bytes: int) -> bool:
-        """Whether `backward` may be given x for dx, with lanes of so many bytes."""
+        """Return whether `backward` may be given x for dx, with lanes of so many bytes."""
         return False
 
     def missing_gradients(self, ctx: Context, x: np.ndarray, dy: np.ndarray) -> Any:
-        """What finds gradients of connections that do not exist, from x and dy as `backward` had them; for layers with sparse weights."""
+        """Return what finds gradients of connections that do not exist, from `backward`'s x and dy; for layers with sparse weights."""
         from ..policies.missing_gradients import TiledGrowth
 
         return TiledGrowth(ctx.w, ctx.n_threads, x, dy)
 
     # ---- what it holds ----
     def parameters(self) -> list:
-        """The `Parameter`s, weights first; empty for a layer that learns nothing."""
+        """Return the `Parameter`s, weights first; empty for a layer that learns nothing."""
         return [] if self.weights is None else [self.weights]
 
     @property
@@ -276,7 +276,7 @@ class Layer(Restored):
         return False
 
     def arrays(self) -> tuple:
-        """What users can replace: compared by identity before every step, so that nobody trains arrays that are no longer here."""
+        """Return what users can replace: compared by identity before every step, so that nobody trains arrays that are no longer here."""
         return tuple(a for p in self.parameters() for a in p.arrays()) + tuple(self.buffers.values())
 
     def allocate_state(self, k: int) -> None:
@@ -292,7 +292,7 @@ class Layer(Restored):
             require_array(f"{where}.{name}", array, array.shape, array.dtype)
 
     def nbytes(self) -> dict[str, int]:
-        """Bytes by purpose: those of the weights, and under "bias" those of every other parameter with its state and of the buffers."""
+        """Return bytes by purpose: those of the weights; under "bias" those of all other parameters, of their state and of the buffers."""
         found = {"values": 0, "indices": 0, "transposed_index": 0, "optimizer_state": 0}
         if self.weights is not None:
             found = self.weights.nbytes()
@@ -301,19 +301,19 @@ class Layer(Restored):
 
     # ---- what reports and surgery ask ----
     def reached(self, units: np.ndarray) -> np.ndarray:
-        """bool[n_out]: the output units that depend on one of the input units that `units` : bool[n_in] marks."""
+        """Return bool[n_out]: the output units that depend on one of the input units that `units` : bool[n_in] marks."""
         return np.full(self.n_out, units.any())
 
     def needed(self, units: np.ndarray) -> np.ndarray:
-        """bool[n_in]: the input units on which one of the output units depends that `units` : bool[n_out] marks."""
+        """Return bool[n_in]: the input units on which one of the output units depends that `units` : bool[n_out] marks."""
         return np.full(self.n_in, units.any())
 
     def multiplications(self) -> int:
-        """Multiplications of one inference of one sample: weights times the places they are used in."""
+        """Return multiplications of one inference of one sample: weights times the places they are used in."""
         return 0 if self.weights is None else self.weights.n_connections
 
     def for_prediction(self) -> Layer:
-        """A copy of this layer without what only training needs; shares no memory with it."""
+        """Return a copy of this layer without what only training needs; shares no memory with it."""
         return type(self).from_dict(self.to_dict())
 
     def fresh(self, weights: Any) -> Layer:
@@ -323,16 +323,16 @@ class Layer(Restored):
         return copy.deepcopy(self)
 
     def describe(self) -> dict[str, str]:
-        """What a summary says of it: "shape" and, where there is more to say, "kind"."""
+        """Return what a summary says of it: "shape" and, where there is more to say, "kind"."""
         arrows = " x ".join(map(str, self.in_shape)), " x ".join(map(str, self.out_shape))
         return {"kind": type(self).__name__, "shape": " -> ".join(arrows)}
 
     # ---- saving ----
     def to_dict(self) -> dict:
-        """Everything that `from_dict` needs, as numbers, text, lists, dicts and arrays."""
+        """Return everything that `from_dict` needs, as numbers, text, lists, dicts and arrays."""
         raise TypeError(f"{type(self).__name__} cannot be saved or copied: it must define to_dict() and from_dict(content).")
 
     @classmethod
     def from_dict(cls, content: dict) -> Layer:
-        """A layer from what `to_dict` returned. It raises ValueError if the content cannot be one's: files may be hostile."""
+        """Return a layer from what `to_dict` returned. It raises ValueError if the content cannot be one's: files may be hostile."""
         raise TypeError(f"{cls.__name__} cannot be loaded: it must define to_dict() and from_dict(content).")

@@ -69,11 +69,11 @@ class BatchNorm(Layer):
         return [self._gamma, self._beta]
 
     def _channels(self, a):
-        """float[tiles, channels, places, lanes]: a view."""
+        """Return float[tiles, channels, places, lanes]: a view."""
         return a.reshape(a.shape[0], self._shape[0], -1, a.shape[2])
 
     def _kept(self, ctx):
-        """The batch's mean, variance and 1 / deviation, float[3, channels]; and which lanes hold samples, float[tiles, 1, 1, lanes]."""
+        """Return mean, variance and 1 / deviation of the batch, float[3, channels]; and which lanes hold samples, [tiles, 1, 1, lanes]."""
         tiles = -(-ctx.n // ctx.lanes)
         live = ctx.keep(self, "live", (tiles, 1, 1, ctx.lanes))
         live.reshape(-1)[: ctx.n] = 1

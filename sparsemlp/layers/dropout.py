@@ -21,13 +21,13 @@ class InputDropout:
         self.dropout = checks.fraction("input_dropout", dropout, open_high=True)
 
     def forward(self, ctx, x):
-        """(ints, call) : the call drops out x : float[tiles, n_in, lanes] in place; the loss needs no gradient of the inputs."""
+        """Return (ints, call) : the call drops out x : float[tiles, n_in, lanes] in place; the loss needs no gradient of the inputs."""
         ints, reals = Epilogue(dropout=self.dropout).arrays(x.dtype, training=True)
         return ints, dropout(ctx, x, ints, reals)
 
 
 def dropout(ctx, x, ints, reals):
-    """The call that drops out x : float[tiles, units, lanes] in place."""
+    """Return the call that drops out x : float[tiles, units, lanes] in place."""
     from ..kernels import epilogue
 
     return Call(epilogue.dropout_inputs.of(ctx.n_threads), ctx.w, ctx.n_threads, x, ints, reals)

@@ -6,7 +6,7 @@ from .. import checks
 
 
 def image_shape(name, shape):
-    """(channels, height, width) as ints, from that or from (height, width); or an error."""
+    """Return (channels, height, width) as ints, from that or from (height, width), or raise an error."""
     if not isinstance(shape, (tuple, list)) or len(shape) not in (2, 3):
         raise ValueError(f"{name} must be (channels, height, width) or (height, width); got {shape!r}.")
     full = (1, *shape) if len(shape) == 2 else tuple(shape)
@@ -14,7 +14,7 @@ def image_shape(name, shape):
 
 
 def pair(name, value, low=1):
-    """(rows, columns) as ints, from one int or two."""
+    """Return (rows, columns) as ints, from one int or two."""
     values = (value, value) if not isinstance(value, (tuple, list)) else tuple(value)
     if len(values) != 2:
         raise ValueError(f"{name} must be one whole number, or one each for rows and columns; got {value!r}.")
@@ -22,11 +22,12 @@ def pair(name, value, low=1):
 
 
 def slid(size, window, stride):
-    """How many places a window has over so many rows."""
+    """Return how many places a window has over so many rows."""
     return (size - window) // stride + 1
 
 
 def windows(image, window, stride):
-    """float[tiles, channels, rows, columns, window rows, window columns, lanes]: a view of float[tiles, channels, height, width, lanes]."""
+    """Return the windows of [tiles, channels, height, width, lanes], as a view
+    [tiles, channels, rows, columns, window rows, window columns, lanes]."""
     found = np.lib.stride_tricks.sliding_window_view(image, window, axis=(2, 3))
     return found[:, :, :: stride[0], :: stride[1]].transpose(0, 1, 2, 3, 5, 6, 4)

@@ -21,13 +21,13 @@ SMALLEST_SLOPE = 1e-6  # of a leaky ReLU: with less its outputs could underflow 
 BACKWARD_BLOCKS = ((1024 * 1024, 1 << 31, 256),)
 FORWARD_BLOCKS = ((32 * 1024, 256, 60), (64 * 1024, 256, 24), *BACKWARD_BLOCKS)
 CHUNKS_PER_THREAD = 6
-CHUNK_CONNECTIONS = 8192  # at most, in a chunk of several units: bounds the scratch memory
-GROUPS = 2  # of tiles, that backward works on side by side; a number of threads here would make results depend on it
-SLOTS = 4  # chunks by which a group may be ahead of another in backward
+CHUNK_CONNECTIONS = 8192  # the most in a chunk of several units: it bounds the scratch memory
+GROUPS = 2  # how many groups of tiles backward works on side by side; if threads decided it, results would depend on them
+SLOTS = 4  # by how many chunks a group may be ahead of another in backward; docs/kernels.md draws it
 
 
 def _chunks(ptr, n_chunks):
-    """int64 bounds of ranges of units with about equal connections; a unit counts as 4 more."""
+    """Return int64 bounds of ranges of units with about equal connections; a unit counts as 4 more."""
     work = ptr.astype(np.int64) + 4 * np.arange(ptr.size)
     bounds = np.searchsorted(work, work[-1] * np.arange(n_chunks + 1) / n_chunks).astype(np.int64)
     bounds[0], bounds[-1] = 0, ptr.size - 1
@@ -35,7 +35,7 @@ def _chunks(ptr, n_chunks):
 
 
 def block_rows(n_units, n_rows, n_connections, lane_bytes, sizes):
-    """How many of a tile's rows one pass over the units' connections works in."""
+    """Return how many of a tile's rows one pass over the units' connections works in."""
     for n_bytes, most_rows, fewest in sizes:
         block = max(min(n_bytes // lane_bytes, most_rows), 16)
         n_blocks = -(-n_rows // block)
@@ -45,7 +45,7 @@ def block_rows(n_units, n_rows, n_connections, lane_bytes, sizes):
 
 
 def _pointers(w, indptr, minor, n_rows, block):
-    """uint32[blocks + 1, n]: where the parts of each unit's connections that meet one block of rows begin."""
+    """Return uint32[blocks + 1, n]: where the parts of each unit's connections that meet one block of rows begin."""
     from ..kernels.index import block_pointers
 
     ptr = np.empty((-(-n_rows // block) + 1, indptr.size - 1), np.uint32)
@@ -155,7 +155,7 @@ class Linear(Layer):
         return block_rows(self.n_in, self.n_out, self.weights.n_connections, lane_bytes, BACKWARD_BLOCKS)
 
     def in_place(self, lane_bytes):
-        """Whether each unit's connections are passed once, and its inputs not needed after."""
+        """Return whether each unit's connections are passed once, and its inputs not needed after."""
         return not self.weights.is_dense and self._backward_block(lane_bytes) >= self.n_out
 
     def backward(self, ctx, x, y, dy, dx, sink):
@@ -233,7 +233,7 @@ class Linear(Layer):
 
 
 def _live(x, tile, n):
-    """How many lanes of a tile hold samples of a batch of n."""
+    """Return how many lanes of a tile hold samples of a batch of n."""
     return min(x.shape[2], n - tile * x.shape[2])
 
 

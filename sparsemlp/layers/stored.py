@@ -8,6 +8,6 @@ WEIGHTS = (SparseWeights, PredictionWeights, DenseWeights)
 
 
 def weights_from_dict(content):
-    """The weights of what `Layer.to_dict` returned; their kind follows from which index there is."""
+    """Return the weights of what `Layer.to_dict` returned; their kind follows from which index there is."""
     kind = next(kind for kind in WEIGHTS if kind.index_name in content or kind.index_name is None)
     return kind.from_dict(content)

@@ -6,7 +6,7 @@ from .network import Network
 
 
 class Autoencoder(MLP):
-    """An encoder and its mirror image, trained to reproduce the input: `trainer.fit(X, X, ...)`.
+    """An autoencoder is an encoder and its mirror image, trained to reproduce the input: `trainer.fit(X, X, ...)`.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class Autoencoder(MLP):
         return len(self.layers) // 2
 
     def transform(self, X):
-        """The code of each row.
+        """Return the code of each row.
 
         Parameters
         ----------
@@ -70,7 +70,7 @@ class Autoencoder(MLP):
         return self.encoder._scores(X)
 
     def inverse_transform(self, code):
-        """What the decoder makes of codes.
+        """Return what the decoder makes of codes.
 
         Parameters
         ----------
@@ -83,16 +83,16 @@ class Autoencoder(MLP):
         return self.decoder._scores(code)
 
     def predict(self, X):
-        """The reconstruction of each row, float[n_samples, n_in], also for a sigmoid output."""
+        """Return the reconstruction of each row, float[n_samples, n_in], also for a sigmoid output."""
         return self._scores(X)
 
     def reconstruction_error(self, X):
-        """Mean squared error of the reconstruction, over rows and columns."""
+        """Return mean squared error of the reconstruction, over rows and columns."""
         return self.evaluate(X, X, loss="mse")["loss"]
 
 
 class Part(Network):
-    """Consecutive layers of a network, shared with it; what it predicts is the activation of its last layer.
+    """A part is consecutive layers of a network, shared with it; it predicts the activation of its last layer.
 
     Parameters
     ----------

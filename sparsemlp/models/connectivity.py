@@ -7,7 +7,7 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class Connectivity:
-    """What `Network.check_connectivity` found. Layers of units count from 0, the inputs; the last is that of the outputs.
+    """Says what `Network.check_connectivity` found. Layers of units count from 0, the inputs; the last is that of the outputs.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class Connectivity:
 
 
 def connectivity(network):
-    """The `Connectivity` of a network; see `Network.check_connectivity`."""
+    """Return the `Connectivity` of a network; see `Network.check_connectivity`."""
     reached = [np.ones(network.n_in, bool)]
     for layer in network.layers:
         reached.append(layer.reached(reached[-1]))

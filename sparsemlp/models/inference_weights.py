@@ -8,7 +8,7 @@ from .network import Network
 
 
 def for_prediction(what):
-    """A copy of a network that predicts the same, bit for bit, and holds nothing that only training needs.
+    """Return a copy of a network that predicts the same, bit for bit, and holds nothing that only training needs.
 
     Parameters
     ----------

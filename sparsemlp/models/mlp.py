@@ -13,7 +13,7 @@ from .network import OUTPUTS, Network
 
 
 class MLP(Network):
-    """A multi-layer perceptron whose connections are sparse from the start.
+    """An MLP is a multi-layer perceptron whose connections are sparse from the start.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ class MLP(Network):
 
 
 def _by_hidden_layer(name, value, n):
-    """A list with one value for each of n hidden layers."""
+    """Return a list with one value for each of n hidden layers."""
     if not isinstance(value, (list, tuple)):
         return [value] * n
     if len(value) != n:
@@ -118,7 +118,7 @@ def _by_hidden_layer(name, value, n):
 
 
 def _activation_layer(kind, n_units, dropout, dtype):
-    """The layer that an activation class makes for so many units."""
+    """Return the layer that an activation class makes for so many units."""
     typed = {"dtype": dtype} if isinstance(kind, type) and issubclass(kind, SReLU) else {}
     layer = kind(n_units, dropout=dropout, **typed) if dropout or typed else kind(n_units)
     checks.instance("activation(n_units)", layer, Layer, "sm.SReLU(100)")
@@ -128,5 +128,5 @@ def _activation_layer(kind, n_units, dropout, dtype):
 
 
 def _build(topology, n_in, n_out, initializer, dtype, seed, k):
-    """Weights of layer k, drawn from the streams (seed, "topology", k) and (seed, "weights", k)."""
+    """Return weights of layer k, drawn from the streams (seed, "topology", k) and (seed, "weights", k)."""
     return topology.weights(n_in, n_out, initializer, dtype, stream(seed, "topology", k), stream(seed, "weights", k))

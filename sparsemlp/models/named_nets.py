@@ -8,7 +8,7 @@ NETS = {  # all widths, inputs first; of Chouliaras, Fragkou, Katsaros (PCI 2021
 
 
 def widths(text, n_in=None, n_out=None):
-    """Widths of a net that is given as text, inputs first.
+    """Return widths of a net that is given as text, inputs first.
 
     Parameters
     ----------

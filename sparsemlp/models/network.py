@@ -21,16 +21,18 @@ KEPT_PLANS = 4
 
 
 class Network:
-    """A chain of layers with what predicts from it.
+    """A network is a chain of layers, and predicts from it; `Trainer` trains it.
 
     Parameters
     ----------
     layers : list of Layer
-        Each takes as many inputs as the one before has outputs.
+        The layers from input to output; each takes as many inputs as the one before has outputs.
     output : {"softmax", "sigmoid", "identity"}
+        What the last layer's sums become in a prediction; it decides which losses fit.
     input_dropout : float in [0, 1)
+        The share of inputs that training sets to 0.
     seed : int
-        What random numbers are drawn from; also those of a trainer: shuffling, dropout, policies.
+        The seed of everything that is drawn at random in training: the order of samples, dropout, policies.
 
     Attributes
     ----------
@@ -98,7 +100,7 @@ class Network:
 
     # ---- prediction ----
     def _plan(self, n, capacity, kind):
-        """The inference plan for n samples; kind: "scores" (logits of a softmax) or "logits" of any output."""
+        """Return the inference plan for n samples; kind: "scores" (logits of a softmax) or "logits" of any output."""
         activation = self._output_activation(kind)
         key = (n, capacity, activation)
         plan = self._plans.get(key)
@@ -110,7 +112,7 @@ class Network:
         return plan
 
     def _output_activation(self, kind):
-        """What the last layer applies when it predicts."""
+        """Return what the last layer applies when it predicts."""
         return "identity" if kind == "logits" or self.output == "softmax" else self.output
 
     def _batches(self, source, kind="scores"):
@@ -125,7 +127,7 @@ class Network:
             yield start, stop, plan
 
     def _scores(self, X):
-        """float[n_samples, n_out]: the output layer's activations, logits if it is a softmax."""
+        """Return float[n_samples, n_out]: the output layer's activations, logits if it is a softmax."""
         from ..kernels.tiles import from_tiles
 
         source = Rows(X, self.n_in)
@@ -136,7 +138,7 @@ class Network:
         return out
 
     def predict_proba(self, X):
-        """Probabilities of the classes.
+        """Return probabilities of the classes.
 
         Parameters
         ----------
@@ -162,7 +164,7 @@ class Network:
         return scores
 
     def predict(self, X):
-        """Predicted labels (softmax), 0/1 or the two labels (sigmoid), or values (identity).
+        """Return predicted labels (softmax), 0/1 or the two labels (sigmoid), or values (identity).
 
         Parameters
         ----------
@@ -184,14 +186,14 @@ class Network:
         return scores
 
     def evaluate(self, X, y, sample_weight=None, loss=None):
-        """Mean loss and accuracy, by the training loss of the output unless `loss` names another.
+        """Return mean loss and accuracy, by the training loss of the output unless `loss` names another.
 
         Parameters
         ----------
         X : array or scipy sparse matrix [n_samples, n_in]
         y : as in `Trainer.fit`
         sample_weight : float[n_samples], optional
-            Both means are weighted.
+            The weights of both means.
         loss : str, optional
 
         Returns
@@ -205,7 +207,7 @@ class Network:
         return self.evaluate_rows(source, targets, check_sample_weight(sample_weight, len(source)), loss)
 
     def evaluate_rows(self, source, targets, weights, loss):
-        """`evaluate` of a `Rows` and a `Targets` that are checked already."""
+        """Evaluate a `Rows` and a `Targets` that are checked already; see `evaluate`."""
         n, total, correct = len(source), 0.0, 0.0
         shares = None if weights is None else weights / weights.sum()
         kind = "logits" if loss.logits else "scores"
@@ -225,7 +227,7 @@ class Network:
         return result
 
     def score(self, X, y, sample_weight=None):
-        """Accuracy in [0, 1]; for an identity output the coefficient of determination R² (mean over outputs).
+        """Return accuracy in [0, 1]; for an identity output the coefficient of determination R² (mean over outputs).
 
         Parameters
         ----------
@@ -283,7 +285,7 @@ class Network:
             layer.weights.require_trainable()
 
     def check_connectivity(self):
-        """Which units no input reaches, and which reach no output.
+        """Find the units that no input reaches, and those that reach no output.
 
         Returns
         -------
@@ -302,7 +304,7 @@ class Network:
         return connectivity(self)
 
     def summary(self):
-        """A table of the layers as text.
+        """Return a table of the layers as text.
 
         Examples
         --------
@@ -327,7 +329,7 @@ class Network:
         return "\n".join(lines)
 
     def __getstate__(self):
-        """For pickle and copy: everything but the buffers of predictions, which are made again when needed."""
+        """Return everything but the buffers of predictions, which are made again when needed; for pickle and copy."""
         return {**self.__dict__, "_plans": {}}
 
     def __repr__(self):
@@ -335,7 +337,7 @@ class Network:
 
 
 def _right_answers(plan, values, loss):
-    """How many right answers each sample of a batch got, float[n_batch]; ties go to the lower class, as in the kernels."""
+    """Return how many right answers each sample of a batch got, float[n_batch]; ties go to the lower class, as in the kernels."""
     from ..kernels.tiles import from_tiles
 
     outputs = np.empty((plan.n, plan.outputs.shape[1]), plan.outputs.dtype)
@@ -344,7 +346,7 @@ def _right_answers(plan, values, loss):
 
 
 def _check_chain(layers):
-    """The dtype of a chain of layers, or an error that says which two do not fit each other."""
+    """Return the dtype of a chain of layers, or raise an error that says which two do not fit each other."""
     if not layers:
         raise ValueError("A network needs at least one layer; got none.")
     for k, layer in enumerate(layers):

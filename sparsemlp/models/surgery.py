@@ -97,7 +97,7 @@ def replace_weights(network, k, weights):
 
 
 def restricted(weights, keep):
-    """Sparse weights of those connections that `keep` marks: values and optimizer state bit for bit, in new arrays.
+    """Return sparse weights of those connections that `keep` marks: values and optimizer state bit for bit, in new arrays.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def restricted(weights, keep):
 
 
 def with_values(weights, values):
-    """Weights on the same connections with other values and no optimizer state, in new arrays.
+    """Return weights on the same connections with other values and no optimizer state, in new arrays.
 
     Parameters
     ----------
@@ -150,7 +150,7 @@ def with_values(weights, values):
 
 
 def redrawn(layer, rng):
-    """`with_values` drawn anew by the layer's initializer for as many connections as it has.
+    """Return weights on the same connections with values that the layer's initializer draws for so many.
 
     Parameters
     ----------

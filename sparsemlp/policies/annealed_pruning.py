@@ -110,30 +110,30 @@ class AnnealedPruning(Policy):
         if self.permanent:
             size = values.size if state is None else state["size"]
             at = self._choose(values, values.size - self._n_unmasked(size, i, n))
-            return (Change(drop=view.positions_of(at)) if at.size else None), {"size": size} if i < n else None
+            return (Change(drop=view.slots_of(at)) if at.size else None), {"size": size} if i < n else None
         masked = np.zeros(values.size, bool) if state is None else state["masked"].astype(bool)
         before = np.count_nonzero(masked)
         masked = self._mask(values, masked, i, n)
         at = np.flatnonzero(masked)
-        in_data = view.positions_of(at)
+        slots = view.slots_of(at)
         if i == n:
-            return (Change(drop=in_data) if at.size else None), None
+            return (Change(drop=slots) if at.size else None), None
         share = rng.random() * self.reentry * (n - i) / (n - 1)
         masked[rng.choice(at, int(before * share), replace=False)] = False
-        return (Change(zero=in_data) if at.size else None), {"masked": masked.astype(np.uint8)}
+        return (Change(zero=slots) if at.size else None), {"masked": masked.astype(np.uint8)}
 
     def _mask(self, values, masked, i, n):
-        """The mask after pruning i of n: the old one, and of the unmasked as many as leave M_e of them."""
+        """Return the mask after pruning i of n: the old one, and of the unmasked as many as leave M_e of them."""
         unmasked = np.flatnonzero(~masked)
         masked = masked.copy()
         masked[unmasked[self._choose(values[unmasked], unmasked.size - self._n_unmasked(values.size, i, n))]] = True
         return masked
 
     def _n_unmasked(self, size, i, n):
-        """M_e after pruning i of n of a layer that began with `size` connections."""
+        """Return M_e after pruning i of n of a layer that began with `size` connections."""
         n_kept = max(1, round(self.keep * size))
         return round(size * Annealed(n_kept / size, self.mu)(i, n))
 
     def _choose(self, values, count):
-        """Where the `count` values are that the target names; none if it is below 1."""
+        """Return where the `count` values are that the target names; none if it is below 1."""
         return (largest_magnitude if self.target == "largest" else smallest_magnitude)(values, max(0, count))

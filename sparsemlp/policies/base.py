@@ -22,10 +22,10 @@ class Policy:
     Attributes
     ----------
     needs : frozenset, a class attribute
-        Of "gradient", "accumulated_gradient", "growth_gradient": what the trainer must compute for this policy, in the layers and
+        Which of "gradient", "accumulated_gradient", "growth_gradient" the trainer must compute for this policy, in the layers and
         steps that `needs_at` names.
     start_batches : int, a class attribute or a field
-        Over how many batches `at_start` wants the gradient; 0: it looks at none.
+        Over how many batches `at_start` wants the gradient; 0 if it looks at none.
 
     Examples
     --------
@@ -50,10 +50,10 @@ class Policy:
             raise TypeError(f"{cls.__name__}.needs must be a frozenset of {', '.join(sorted(NEEDS))}; got {cls.needs!r}.")
 
     def start(self, view, rng):
-        """The policy's state of one layer at the beginning of a run."""
+        """Return the policy's state of one layer at the beginning of a run."""
 
     def at_start(self, views, rngs):
-        """Before the first step of a run: a list with a Change or None for each layer.
+        """Return a list with a Change or None for each layer, before the first step of a run.
 
         Parameters
         ----------
@@ -64,7 +64,7 @@ class Policy:
         return [None] * len(views)
 
     def needs_at(self, index, state, progress):
-        """What of `needs` the coming step must compute for layer `index`: a frozenset.
+        """Return what of `needs` the coming step must compute for layer `index`: a frozenset.
 
         Asked before each step if `needs` is not empty, so cheap. A step that computes nothing takes the fused kernels. What the
         last step of an epoch computed is shown to `between_epochs` as well.
@@ -72,30 +72,30 @@ class Policy:
         return self.needs
 
     def may_return(self, index, state, progress):
-        """Whether removed connections of a dense layer may come back by what only a dense layer knows.
+        """Return whether this policy may bring removed connections of a dense layer back by their gradients, which only a dense layer has.
 
-        Then it stays dense and masked, whatever its density; else it becomes sparse as soon as that is below the trainer's
-        `dense_above`.
+        If so, the layer stays dense and masked, whatever its density; else it becomes sparse as soon as its density is below the
+        trainer's `dense_above`.
         """
         return False
 
     def numbers(self, epoch, n_epochs):
-        """What the history says of the change between epochs `epoch` and the next: a dict of names and numbers; by default its zeta."""
+        """Return what the history says of the change after epoch `epoch`: a dict of names and numbers; by default its zeta."""
         zeta = getattr(self, "zeta", None)
         return {} if zeta is None else {"zeta": float(as_schedule(zeta)(epoch, n_epochs))}
 
     def on_step(self, view, state, progress, rng):
-        """After an optimizer step: (Change or None, state)."""
+        """Return (Change or None, state), after an optimizer step."""
         return None, state
 
     def between_epochs(self, view, state, progress, rng):
-        """Between two epochs, before the first step of the next: (Change or None, state)."""
+        """Return (Change or None, state), between two epochs, before the first step of the next."""
         return None, state
 
     def check_state(self, view, state):
         """Raise CheckpointError unless `state`, read from a file, is one that this policy may have of this layer.
 
-        A policy with a state says here what lengths, dtypes and ranges it must have: `check_entries` in `state.py` does. One that
+        A policy with a state says here what lengths, dtypes and ranges it must have: `check_entries` in `state_checks.py` does. One that
         overrides neither this nor `start` has no state.
         """
         if state is not None and type(self).start is Policy.start:

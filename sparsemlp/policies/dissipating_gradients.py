@@ -83,5 +83,5 @@ class DissipatingGradients(Policy):
             initial = state["initial"]
             still = np.abs(view.values - initial) < self.epsilon * np.abs(initial)
             state = {"initial": initial[~still]} if progress.epoch < self.epochs - 1 else None
-        drop = view.positions_of(np.flatnonzero(still))
+        drop = view.slots_of(np.flatnonzero(still))
         return (Change(drop=drop) if drop.size else None), state

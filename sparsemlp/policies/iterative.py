@@ -59,7 +59,7 @@ class IterativePruning(Policy):
         object.__setattr__(self, "layers", check_layers("IterativePruning.layers", self.layers))
 
     def sparsity_at(self, time, n_epochs):
-        """s(t), checked; time in epochs."""
+        """Return s(t), checked; time in epochs."""
         return checks.fraction(f"IterativePruning.sparsity at epoch {time:g}", as_schedule(self.sparsity)(time, n_epochs), open_high=True)
 
     def start(self, view, rng):

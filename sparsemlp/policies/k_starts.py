@@ -95,7 +95,7 @@ class KStarts(Policy):
             return None, state
         fitness = self.fitnesses(view, masks)
         best = int(np.argmax(fitness))
-        removed = view.positions_of(bits.removed(masks[best], state["connections"]))
+        removed = view.slots_of(bits.removed(masks[best], state["connections"]))
         state = {**state, "steps": steps, "best": int(numbers[best])}
         if len(masks) > 1 and steps % self.drop_every == 0:
             worst = len(masks) - 1 - int(np.argmin(fitness[::-1]))
@@ -105,7 +105,7 @@ class KStarts(Policy):
         return Change(drop=removed), {**state, "masks": np.zeros((0, 0), np.uint8), "numbers": np.zeros(0, np.int64)}
 
     def fitnesses(self, view, masks):
-        """float64[k]: the fitness of each mask, uint8[k, ceil(connections / 8)]."""
+        """Return float64[k]: the fitness of each mask, uint8[k, ceil(connections / 8)]."""
         summed = {
             "magnitude": (view.data,),
             "gradient": (view.gradient,),
@@ -119,10 +119,10 @@ class KStarts(Policy):
         return total
 
     def without(self, view, state, drop):
-        """The state after something else drops connections: ascending positions in `view.data`, the layer before the change."""
+        """Return the state after something else has dropped connections; `drop` : their slots in `view.data`, ascending, before that."""
         if not len(state["masks"]):
             return state
-        ranks = np.searchsorted(view.positions, drop)
+        ranks = np.searchsorted(view.slots, drop)
         n = state["connections"]
         return {**state, "masks": bits.without(state["masks"], n, ranks), "connections": n - len(ranks)}
 
@@ -132,7 +132,7 @@ class KStarts(Policy):
             raise CheckpointError(f"the state of KStarts of layer {view.index} {problem}.")
 
     def _problem(self, view, state):
-        """What is wrong with a state that was read from a file; None if nothing is."""
+        """Return what is wrong with a state that was read from a file; None if nothing is."""
         if not isinstance(state, dict) or set(state) != {"masks", "numbers", "connections", "steps", "best"}:
             return f"must have masks, numbers, connections, steps and best; got {state!r:.80}"
         masks, numbers, n = state["masks"], state["numbers"], state["connections"]

@@ -17,17 +17,17 @@ def check_layers(name, layers):
 
 
 def is_for(layers, view):
-    """Whether a policy with this setting of `layers` is for the layer that is shown."""
+    """Return whether a policy with this setting of `layers` is for the layer that is shown."""
     return layers is None or view.index in layers
 
 
 def n_possible(view):
-    """n_in * n_out: what the sparsity of a layer is a fraction of."""
+    """Return n_in * n_out: what the sparsity of a layer is a fraction of."""
     return view.shape[0] * view.shape[1]
 
 
 def smallest(view, n_kept):
-    """Positions in `view.data` of all connections but the `n_kept` largest by magnitude.
+    """Return the slots in `view.data` of all connections but the `n_kept` largest by magnitude.
 
     Parameters
     ----------
@@ -43,5 +43,5 @@ def smallest(view, n_kept):
 
 
 def threshold_of(view, drop):
-    """The largest magnitude among the connections that go, 0 if none do: what pruning by a threshold would have been given."""
+    """Return the largest magnitude among the connections that go, 0 if none do: what pruning by a threshold would have been given."""
     return float(np.abs(view.data[drop]).max()) if drop.size else 0.0

@@ -9,7 +9,7 @@ SPARE = 1024  # candidates beyond twice what is wanted, so that small requests a
 
 
 class TiledGrowth:
-    """Growth gradients of a sparse layer, from what a step left in its buffers; valid until the next step.
+    """Finds the growth gradients of a sparse layer from what a step left in its buffers; valid until the next step.
 
     Parameters
     ----------
@@ -24,16 +24,16 @@ class TiledGrowth:
     def __init__(self, w, n_threads, x, dy):
         self.w, self.n_threads, self.x, self.dy = w, n_threads, x, dy
 
-    def at(self, places):
-        """float[len(places)]: the gradients at flat places i * n_out + j."""
+    def at(self, cells):
+        """Return float[len(cells)]: the gradients in the cells i * n_out + j, whether there is a connection or not."""
         from ..kernels.missing_gradients import gradients_at
 
-        out = np.empty(places.size, self.x.dtype)
-        gradients_at(self.w, self.x, self.dy, np.ascontiguousarray(places, np.int64), out)
+        out = np.empty(cells.size, self.x.dtype)
+        gradients_at(self.w, self.x, self.dy, np.ascontiguousarray(cells, np.int64), out)
         return out
 
     def largest(self, view, k, drop):
-        """int64[k]: ascending places of the missing connections with the largest gradients; those of `drop` count as missing.
+        """Return int64[k], the cells, ascending, of the missing connections with the largest gradients; those of `drop` count as missing.
 
         n_in * n_out * batch multiply-adds; a row of the gradient for each thread, and 24 bytes for each of the k and thread.
         """
@@ -43,14 +43,14 @@ class TiledGrowth:
         dropped = np.zeros(view.indices.size, np.uint8)
         dropped[drop] = 1
         rows = np.empty((n_threads, view.shape[1]), self.x.dtype)
-        values, places = np.empty((n_threads, m), self.x.dtype), np.empty((n_threads, m), np.int64)
+        values, cells = np.empty((n_threads, m), self.x.dtype), np.empty((n_threads, m), np.int64)
         counts, out = np.zeros(n_threads, np.int64), np.empty(k, np.int64)
-        growth.largest_missing(self.w, n_threads, self.x, self.dy, view.indptr, view.indices, dropped, k, rows, values, places, counts, out)
+        growth.largest_missing(self.w, n_threads, self.x, self.dy, view.indptr, view.indices, dropped, k, rows, values, cells, counts, out)
         return out
 
 
 class DenseGrowth:
-    """Growth gradients of a dense layer: its stored gradient has them.
+    """Finds the growth gradients of a dense layer: its stored gradient has them.
 
     Parameters
     ----------
@@ -60,20 +60,20 @@ class DenseGrowth:
     def __init__(self, gradient):
         self.gradient = gradient
 
-    def at(self, places):
+    def at(self, cells):
         """As `TiledGrowth.at`."""
-        return self.gradient[places]
+        return self.gradient[cells]
 
     def largest(self, view, k, drop):
         """As `TiledGrowth.largest`; O(n_in * n_out)."""
         missing = np.zeros(view.data.size, bool) if view.removed is None else view.removed.copy()
         missing[drop] = True
-        places = np.flatnonzero(missing)
-        return places[largest_magnitude(self.gradient[places], k)]
+        cells = np.flatnonzero(missing)
+        return cells[largest_magnitude(self.gradient[cells], k)]
 
 
 class ReducedGrowth:
-    """Growth gradients of a layer whose batch several processes share: added up before anybody chooses by them.
+    """Finds the growth gradients of a layer whose batch several processes share: they are added up before anybody chooses by them.
 
     Parameters
     ----------
@@ -94,8 +94,8 @@ class ReducedGrowth:
     def largest(self, view, k, drop):
         """As `TiledGrowth.largest`; all missing cells are reduced, a block of input units at a time."""
         n_in, n_out = view.shape
-        rows = np.repeat(np.arange(n_in, dtype=np.int64) * n_out, np.diff(view.indptr)) + view.indices
-        taken = np.delete(rows, drop)
+        filled = np.repeat(np.arange(n_in, dtype=np.int64) * n_out, np.diff(view.indptr)) + view.indices
+        taken = np.delete(filled, drop)
         best, values = np.zeros(0, np.int64), np.zeros(0, view.data.dtype)
         step = max(1, REDUCED // n_out)
         for i in range(0, n_in, step):

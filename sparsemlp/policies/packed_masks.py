@@ -36,7 +36,7 @@ def draw(n, k, n_removed, rng):
 
 
 def removed(mask, n):
-    """int64, ascending: the positions among n connections that one mask, uint8[ceil(n / 8)], leaves out."""
+    """Return the ranks among n connections, int64 and ascending, that one mask, uint8[ceil(n / 8)], leaves out."""
     return np.flatnonzero(np.unpackbits(mask, count=n) == 0)
 
 
@@ -71,9 +71,9 @@ def sums(masks, values):
     return totals
 
 
-def without(masks, n, positions):
-    """The masks after these connections of n are gone: uint8[k, ceil((n - len(positions)) / 8)]."""
-    fewer = np.empty((len(masks), -(-(n - len(positions)) // 8)), np.uint8)
+def without(masks, n, ranks):
+    """Return the masks after these connections of n are gone: uint8[k, ceil((n - len(ranks)) / 8)]."""
+    fewer = np.empty((len(masks), -(-(n - len(ranks)) // 8)), np.uint8)
     for old, new in zip(masks, fewer, strict=True):
-        new[:] = np.packbits(np.delete(np.unpackbits(old, count=n), positions))
+        new[:] = np.packbits(np.delete(np.unpackbits(old, count=n), ranks))
     return fewer

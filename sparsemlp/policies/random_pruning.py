@@ -48,4 +48,4 @@ class RandomPruning(Policy):
     def _change(self, view, rng):
         n = view.n_connections
         n_removed = round(float(self.p) * n)
-        return Change(drop=view.positions_of(distinct(n, n_removed, rng))) if n_removed else None
+        return Change(drop=view.slots_of(distinct(n, n_removed, rng))) if n_removed else None

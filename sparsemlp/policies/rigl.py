@@ -28,7 +28,7 @@ class RigL(Policy):
     until : float in (0, 1]
         Fraction of the run in which the topology changes; the rest trains the last one.
     candidates : int, optional
-        Look only at so many places, drawn at random among the empty ones (or at as many as grow, if those are more). Default: at all.
+        Look only at so many cells, drawn at random among the empty ones (or at as many as grow, if those are more). Default: at all.
 
     Raises
     ------
@@ -40,7 +40,7 @@ class RigL(Policy):
     Any topology does; the paper's ERK is `ErdosRenyi` for layers without convolution. The number of connections never changes;
     new ones start at 0 with zero optimizer state. Full layers are left alone. A change costs n_in * n_out * batch multiply-adds a
     layer, as a dense layer's gradient, which is never stored: a row of it at a time, and 24 bytes a thread for each connection that
-    grows. With `candidates` it costs candidates * batch. Other steps cost microseconds. Ties go by position.
+    grows. With `candidates` it costs candidates * batch. Other steps cost microseconds. Of equal ones the first go.
 
     References
     ----------
@@ -68,7 +68,7 @@ class RigL(Policy):
             checks.integer("RigL.candidates", self.candidates, 1)
 
     def fraction_after(self, t, n_steps):
-        """The fraction that is replaced after step t, from 1, of a run of n_steps; 0 where nothing is."""
+        """Return the fraction that is replaced after step t, from 1, of a run of n_steps; 0 where nothing is."""
         end = self.until * n_steps
         if t % self.every or t >= end:
             return 0.0

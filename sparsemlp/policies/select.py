@@ -1,4 +1,4 @@
-"""What policies choose from: the smallest connections of a layer, and its empty positions."""
+"""What policies choose from: the smallest connections of a layer, and its empty cells."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from .. import checks
 
 
 def smallest_magnitude(values, k):
-    """Positions of the k values closest to zero.
+    """Return the indices of the k values closest to zero.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def smallest_magnitude(values, k):
 
 
 def largest_magnitude(values, k):
-    """Positions of the k values farthest from zero.
+    """Return the indices of the k values farthest from zero.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def largest_magnitude(values, k):
 
 
 def smallest_by_sign(values, fraction):
-    """Positions of the fraction of the positive values closest to zero, and of the same fraction of the negative ones.
+    """Return the indices of the fraction of the positive values closest to zero, and of the same fraction of the negative ones.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def smallest_by_sign(values, fraction):
 
 
 def draw_empty(shape, indptr, indices, drop, m, rng):
-    """Draw m different empty positions of a layer, each set of m equally likely.
+    """Draw m different empty cells of a layer, each set of m equally likely.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def draw_empty(shape, indptr, indices, drop, m, rng):
     indptr, indices : int32[n_in + 1], int32[connections]
         CSR by input unit.
     drop : int64
-        Positions among the connections whose places count as empty.
+        Slots of connections whose cells count as empty.
     m : int
     rng : numpy.random.Generator
         One number is drawn, the key of a counter hash.
@@ -102,17 +102,17 @@ def draw_empty(shape, indptr, indices, drop, m, rng):
     Returns
     -------
     int64[m]
-        Ascending flat positions i * n_out + j.
+        Cells i * n_out + j, ascending.
 
     Raises
     ------
     ValueError
-        There are not so many empty positions.
+        If there are not so many empty cells.
 
     Notes
     -----
-    Draws distinct ranks among the empty positions, and finds the position of each rank in one pass over the connections:
-    exact at every density, without a draw rejected because its place was taken. O(connections + m) time, connections + 16 m bytes.
+    It draws distinct ranks among the empty cells, and finds the cell of each rank in one pass over the connections:
+    exact at every density, without a draw rejected because its cell was taken. O(connections + m) time, connections + 16 m bytes.
 
     Examples
     --------
@@ -127,12 +127,12 @@ def draw_empty(shape, indptr, indices, drop, m, rng):
     dropped = np.zeros(indices.size, np.uint8)
     dropped[drop] = 1
     n_empty = n_in * n_out - indices.size + np.count_nonzero(dropped)
-    m = checks.integer("m", m, 0, n_empty, fix=f"Only {n_empty} of the layer's {n_in} x {n_out} positions are empty.")
+    m = checks.integer("m", m, 0, n_empty, fix=f"Only {n_empty} of the layer's {n_in} x {n_out} cells are empty.")
     key = rng.integers(2**64, dtype=np.uint64)
-    positions = np.empty(m, np.int64)
-    distinct(WIDTH[16], key, n_empty, positions, np.empty(m, np.int64))
-    nth_empty(WIDTH[16], n_out, _locked(indptr), _locked(indices), dropped, positions)
-    return positions
+    cells = np.empty(m, np.int64)
+    distinct(WIDTH[16], key, n_empty, cells, np.empty(m, np.int64))
+    nth_empty(WIDTH[16], n_out, _locked(indptr), _locked(indices), dropped, cells)
+    return cells
 
 
 def _smallest(values, by_sign, k_positive, k_negative):
@@ -149,7 +149,7 @@ def _bits(values):
 
 
 def _locked(array):
-    """A contiguous view that cannot be written to: one compiled kernel serves a layer's own arrays and a policy's view of them."""
+    """Return a contiguous view that cannot be written to: one compiled kernel serves a layer's own arrays and a policy's view of them."""
     view = np.ascontiguousarray(array).view()
     view.flags.writeable = False
     return view

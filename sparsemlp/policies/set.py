@@ -23,7 +23,7 @@ class SET(Policy):
     by : {"sign", "magnitude"}
         "sign": remove the floor(zeta * n) smallest of the n positive weights and the floor(zeta * n) largest of the n negative
         ones; a weight of exactly 0 is the smallest positive one. "magnitude": the floor(zeta * connections) smallest of all by |w|.
-        Ties go by position, the first is removed first.
+        Of equal weights the one in the first slot is removed first.
     new : {"zero", "threshold", "initializer"}
         What a new connection starts from. "zero": 0, as in the code released with the second paper. "threshold": a normal draw whose
         deviation is half the largest magnitude that this change removes, so that hardly any enters above the threshold and displaces
@@ -37,7 +37,7 @@ class SET(Policy):
 
     Notes
     -----
-    As many connections grow as are removed, at empty positions, each equally likely; those just removed are empty. The number
+    As many connections grow as are removed, in empty cells, each equally likely; those just emptied are among them. The number
     of connections never changes. New ones start with zero optimizer state, the others keep value and state bit for bit. Full layers,
     such as dense ones without a mask, are left alone. O(connections) time; about 1 + 24 zeta bytes per connection while it decides.
 
@@ -47,7 +47,7 @@ class SET(Policy):
     science", Nature Communications 2018, algorithm 1 (its smallest positive and largest negative weights are our "sign").
     Chouliaras, Fragkou, Katsaros, "Feed forward neural network sparsification with dynamic pruning", PCI 2021 (the schedules
     of zeta; its pseudo-code counts epochs from 1, its code and this one from 0). Departures: the number of connections is kept
-    exactly, and new positions are exactly uniform over the empty ones, drawn without repetition. The code released with the
+    exactly, and new cells are exactly uniform over the empty ones, drawn without repetition. The code released with the
     second paper computes the evolved masks but never applies them; here they are applied.
 
     Examples
@@ -72,7 +72,7 @@ class SET(Policy):
         checks.choice("SET.new", self.new, ("zero", "threshold", "initializer"))
 
     def zeta_at(self, epoch, n_epochs):
-        """The fraction replaced after this epoch, checked."""
+        """Return the fraction replaced after this epoch, checked."""
         value = as_schedule(self.zeta)(epoch, n_epochs)
         return checks.fraction(f"SET.zeta at epoch {epoch}", value, open_high=True)
 
@@ -80,10 +80,8 @@ class SET(Policy):
         zeta = self.zeta_at(progress.epoch, progress.n_epochs)
         if view.n_connections == view.shape[0] * view.shape[1]:
             return None, state
-        if self.by == "sign":
-            drop = view.positions_of(smallest_by_sign(view.values, zeta))
-        else:
-            drop = view.smallest(int(zeta * view.n_connections))
+        by_sign = self.by == "sign"
+        drop = view.slots_of(smallest_by_sign(view.values, zeta)) if by_sign else view.smallest(int(zeta * view.n_connections))
         if not drop.size:
             return None, state
         grow = view.draw_empty(drop.size, rng, drop)

@@ -83,5 +83,5 @@ class SNIP(Policy):
                     f"SNIP.density must leave every layer a connection; with {self.density:g} layer {view.index} would lose all "
                     f"{score.size}. A higher density keeps some, more batches may."
                 )
-            changes.append(Change(drop=view.positions_of(part - (end - score.size))) if part.size else None)
+            changes.append(Change(drop=view.slots_of(part - (end - score.size))) if part.size else None)
         return changes

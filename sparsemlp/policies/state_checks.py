@@ -11,7 +11,7 @@ MAX = float(np.finfo(np.float64).max)  # for numbers that must be finite
 
 @dataclass(frozen=True)
 class Number:
-    """An entry that is one number.
+    """Describes an entry that is one number.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ class Number:
     high: float = np.inf
 
     def fault(self, value):
-        """What the entry must be, if `value` is not that; else None."""
+        """Return what the entry must be, if `value` is not that; else None."""
         good = {int: (int, np.integer), float: (float, np.floating), bool: (bool, np.bool_)}[self.kind]
         flag = isinstance(value, (bool, np.bool_))
         if isinstance(value, good) and flag == (self.kind is bool) and self.low <= value <= self.high:
@@ -36,14 +36,14 @@ class Number:
 
 @dataclass(frozen=True)
 class Array:
-    """An entry that is an array.
+    """Describes an entry that is an array.
 
     Parameters
     ----------
     dtype : dtype
     shape : tuple of int; None stands for any length
     low, high : number
-        Of its content, both included; None of it is NaN.
+        The bounds of its content, both included; no NaN is inside.
     """
 
     dtype: object
@@ -52,7 +52,7 @@ class Array:
     high: float = np.inf
 
     def fault(self, value):
-        """What the entry must be, if `value` is not that; else None."""
+        """Return what the entry must be, if `value` is not that; else None."""
         good = isinstance(value, np.ndarray) and value.dtype == self.dtype and value.ndim == len(self.shape)
         good = good and all(want in (None, got) for want, got in zip(self.shape, value.shape, strict=True))
         if good and (value.size == 0 or (value.min() >= self.low and value.max() <= self.high)):

@@ -79,4 +79,4 @@ class ThresholdPruning(Policy):
         state = {"threshold": threshold}
         if not drop.size:
             return None, state
-        return Change(drop=view.positions_of(drop)), state
+        return Change(drop=view.slots_of(drop)), state

@@ -10,7 +10,7 @@ from .select import draw_empty, largest_magnitude, smallest_magnitude
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run is when a policy is asked.
+    """Says where a run is when a policy is asked.
 
     Attributes
     ----------
@@ -39,12 +39,12 @@ class Progress:
 
 @dataclass(frozen=True, eq=False)
 class LayerView:
-    """What a policy may see of a layer: arrays that it cannot write to, and ways to choose from its connections.
+    """Shows a policy what it may see of a layer: arrays that it cannot write to, and ways to choose from its connections.
 
     Attributes
     ----------
     index : int
-        Of the layer in the network, from 0.
+        The layer's number in the network, from 0.
     shape : (int, int)
         n_in, n_out.
     indptr, indices : int32[n_in + 1], int32[connections]; None for a dense layer
@@ -52,7 +52,7 @@ class LayerView:
     data : float[connections]
         Values in CSR order; of a dense layer row-major, float[n_in * n_out], removed connections (exactly 0) included.
     removed : bool[n_in * n_out] or None
-        Of a dense layer with removed connections: which.
+        Which connections of a dense layer were removed; None if there are none.
     gradient : float[data.size] or None
         Mean over the last batch, aligned with `data`; for policies whose `needs` ask for it. Of a dense layer also at removed
         connections.
@@ -77,7 +77,7 @@ class LayerView:
 
     @classmethod
     def of(cls, layer, index, *, gradient=None, accumulated_gradient=None, growth_gradient=None):
-        """The view of a layer (anything with `weights` and `initializer`); costs microseconds, copies nothing."""
+        """Return the view of a layer (anything with `weights` and `initializer`); costs microseconds, copies nothing."""
         weights = layer.weights
         indptr, indices, removed = (_locked(getattr(weights, name, None)) for name in ("indptr", "indices", "removed"))
         return cls(
@@ -109,8 +109,8 @@ class LayerView:
 
     # ---- the same for sparse and for masked dense layers ----
     @property
-    def positions(self):
-        """int64[connections]: where in `data` the connections are, ascending; all of it unless some are masked."""
+    def slots(self):
+        """int64[connections]: the slots in `data` that hold connections, ascending; all of them unless some are masked."""
         return np.arange(self.data.size) if self.removed is None else np.flatnonzero(~self.removed)
 
     @property
@@ -119,15 +119,17 @@ class LayerView:
         return self.of_connections(self.data)
 
     def of_connections(self, array):
-        """The entries that belong to connections, of an array that is aligned with `data`."""
+        """Return the entries that belong to connections, of an array that is aligned with `data`."""
         return array if self.removed is None else array[~self.removed]
 
-    def positions_of(self, ranks):
-        """Turn positions in `values` into positions in `data`, which a `Change` wants."""
+    def slots_of(self, ranks):
+        """Turn indices into `values` into slots in `data`, which a `Change` wants."""
         return ranks if self.removed is None else np.flatnonzero(~self.removed)[ranks]
 
+    positions, positions_of = slots, slots_of  # their names in version 0.1, which policies of users may call
+
     def smallest(self, k, scores=None):
-        """Positions in `data` of the k connections with the smallest magnitudes.
+        """Return the slots in `data` of the k connections with the smallest magnitudes.
 
         Parameters
         ----------
@@ -140,55 +142,55 @@ class LayerView:
         int64[k]
             Ascending. Of equal ones the first are taken. O(data.size).
         """
-        return self.positions_of(smallest_magnitude(self.of_connections(self.data if scores is None else scores), k))
+        return self.slots_of(smallest_magnitude(self.of_connections(self.data if scores is None else scores), k))
 
     def draw_empty(self, n, rng, drop=()):
-        """Draw n different empty places, each set equally likely.
+        """Draw n different empty cells, each set equally likely.
 
         Parameters
         ----------
         n : int
         rng : numpy.random.Generator
         drop : int64, ascending
-            Positions in `data` whose places count as empty.
+            Slots in `data` whose cells count as empty.
 
         Returns
         -------
         int64[n]
-            Ascending flat positions i * n_out + j, for `Change.grow`.
+            Cells i * n_out + j, ascending, for `Change.grow`.
         """
         drop = np.asarray(drop, np.int64)
         if not self.is_dense:
             return draw_empty(self.shape, self.indptr, self.indices, drop, n, rng)
         n_in, n_out = self.shape
-        places = self.positions
-        indptr = np.searchsorted(places, np.arange(n_in + 1) * n_out).astype(np.int32)
-        return draw_empty(self.shape, indptr, (places % n_out).astype(np.int32), np.searchsorted(places, drop), n, rng)
+        slots = self.slots  # of a dense layer its cells too
+        indptr = np.searchsorted(slots, np.arange(n_in + 1) * n_out).astype(np.int32)
+        return draw_empty(self.shape, indptr, (slots % n_out).astype(np.int32), np.searchsorted(slots, drop), n, rng)
 
     def steepest(self, n, drop=(), *, candidates=None, rng=None):
-        """Places of the n missing connections whose gradients are largest in magnitude.
+        """Return the cells of the n missing connections whose gradients are largest in magnitude.
 
         Parameters
         ----------
         n : int
         drop : int64, ascending
-            Positions in `data` whose places count as missing.
+            Slots in `data` whose connections count as missing.
         candidates : int, optional
-            Look only at so many missing places, drawn at random; at n if that is more. Default: at all.
+            Look only at so many missing connections, drawn at random; at n if that is more. Default: at all.
         rng : numpy.random.Generator, optional
             For the candidates.
 
         Returns
         -------
         int64[n]
-            Ascending flat places i * n_out + j, for `Change.grow`. Of equal gradients the first are taken.
+            Cells i * n_out + j, ascending, for `Change.grow`. Of equal gradients the first are taken.
 
         Raises
         ------
         TypeError
-            The policy did not ask for "growth_gradient" in this step.
+            If the policy did not ask for "growth_gradient" in this step.
         ValueError
-            So many places are not missing.
+            If so many connections are not missing.
         """
         if self.growth_gradient is None:
             raise TypeError(f"The growth_gradient of layer {self.index} must be asked for: by the policy's `needs`, and by `needs_at`.")
@@ -199,8 +201,8 @@ class LayerView:
             return np.zeros(0, np.int64)
         if candidates is None:
             return self.growth_gradient.largest(self, n, drop)
-        places = self.draw_empty(min(max(candidates, n), n_missing), rng, drop)
-        return places[largest_magnitude(self.growth_gradient.at(places), n)]
+        cells = self.draw_empty(min(max(candidates, n), n_missing), rng, drop)
+        return cells[largest_magnitude(self.growth_gradient.at(cells), n)]
 
     def sample(self, n, rng, n_connections=None):
         """Draw values for n new connections by the layer's initializer.
@@ -219,7 +221,7 @@ class LayerView:
         Raises
         ------
         TypeError
-            The layer has no initializer.
+            If the layer has no initializer.
         """
         if self.initializer is None:
             raise TypeError(f"Layer {self.index} must have an initializer to draw new values; got None. Set layer.initializer = sm.He().")
@@ -228,7 +230,7 @@ class LayerView:
 
 
 def _locked(array):
-    """A view that cannot be written to."""
+    """Return a view that cannot be written to."""
     if array is None:
         return None
     view = array.view()

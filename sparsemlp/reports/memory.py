@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..weights.prediction import PredictionWeights, places
+from ..weights.prediction import PredictionWeights, ordered_slots
 
 PURPOSES = ("values", "indices", "transposed_index", "optimizer_state", "bias")
 BUFFERS = ("activations", "gradients", "scratch")
@@ -22,7 +22,7 @@ class MemoryReport:
         far, 0 before the first step.
     buffers : dict
         All bytes of that batch: activations (the layers' and the inputs), gradients (the layers', the biases', and the one matrix that
-        dense layers of one shape share), scratch. Scratch of a network of `for_prediction`: the places of the values of its largest
+        dense layers of one shape share), scratch. Scratch of a network of `for_prediction`: the slots of the values of its largest
         layer, which all its layers share.
     """
 
@@ -115,7 +115,7 @@ def memory_report(what):
         layers.append(row)
     weights = [layer.weights for _, layer in network.weighted]
     largest = max((w.n_connections for w in weights if isinstance(w, PredictionWeights)), default=0)
-    buffers["scratch"] += places(largest).nbytes
+    buffers["scratch"] += ordered_slots(largest).nbytes
     if plans:
         buffers["gradients"] += what.evolution.nbytes() + what.stepper.stored_bytes()
     return MemoryReport(tuple(layers), buffers)

@@ -12,7 +12,7 @@ LARGEST = 2**31 - 1
 
 
 class Topology(ABC):
-    """The connections that a layer starts from.
+    """A topology says which connections a layer starts from.
 
     A topology of your own needs one method, `build`. One that looks at the data it will be trained on says `needs_data = True` and
     answers `fitted` with a topology that knows what it needs, often `Given` or `Weighted(fan_in, scores=...)`. The classes here are
@@ -99,15 +99,15 @@ class Topology(ABC):
         return SparseWeights((n_in, n_out), indptr, indices, data)
 
     def bytes_needed(self, n_in: int, n_out: int, itemsize: int) -> tuple[int, int]:
-        """(bytes that the weights of a layer will hold, bytes beside them while they are drawn), for the memory limit.
+        """Return (bytes that the weights of a layer will hold, bytes beside them while they are drawn), for the memory limit.
 
-        Topologies that do not say how many connections they make before they make them count as none.
+        A topology that cannot tell beforehand how many connections it will make counts as none.
         """
         n = self.expected_connections(n_in, n_out)
         return n * (itemsize + 12), 25 * n
 
     def expected_connections(self, n_in: int, n_out: int) -> int:
-        """How many connections `build` will make, as far as that is known before; 0: not known."""
+        """Return how many connections `build` will make, as far as that is known before; 0: not known."""
         n, density = getattr(self, "n_connections", None), getattr(self, "density", None)
         if isinstance(n, int):
             return n

@@ -67,7 +67,7 @@ class Columns:
             yield rows, part[:, self.order]
 
     def _hashes(self):
-        """uint64[n_in]: for each column the sum of random odd multiples of its values' bits, modulo 2**64."""
+        """Return uint64[n_in]: for each column the sum of random odd multiples of its values' bits, modulo 2**64."""
         rng = np.random.Generator(np.random.PCG64(0))
         hashes = np.zeros(self.n_in, np.uint64)
         for rows, part in self.pieces():

@@ -118,7 +118,7 @@ class _Fitted(Topology):
         return by_input(cells.ravel(), n_in, n_out)
 
     def _moments(self):
-        """(mean, 1 / (deviation · √rows)), float32[n_in] each; 0 for a constant column."""
+        """Return (mean, 1 / (deviation · √rows)), float32[n_in] each; 0 for a constant column."""
         n = self.columns.rows.size
         mean = sum(part.sum(axis=0, dtype=np.float64) for _, part in self.columns.pieces()) / n
         low, high = np.full(mean.size, np.inf), np.full(mean.size, -np.inf)
@@ -130,7 +130,7 @@ class _Fitted(Topology):
             return mean.astype(np.float32), np.where(low < high, 1 / np.sqrt(total), 0).astype(np.float32)
 
     def _standardised(self, mean, scale):
-        """A function that yields the pieces less their mean, times the scale; made once if they are kept, else in one buffer."""
+        """Return a function that yields the pieces less their mean, times the scale; made once if they are kept, else in one buffer."""
         if self.columns.kept:
             made = [(part - mean) * scale for _, part in self.columns.pieces()]
             return lambda: made
@@ -146,7 +146,7 @@ class _Fitted(Topology):
 
 
 def correlations(pieces, some, first=0):
-    """float32[len(some), n_in - first]: absolute correlations of some columns with the columns from `first` on.
+    """Return float32[len(some), n_in - first]: absolute correlations of some columns with the columns from `first` on.
 
     pieces : of X standardised, so that the squares of each column add up to 1.
     """

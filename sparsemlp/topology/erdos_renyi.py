@@ -13,7 +13,7 @@ from .sampling import distinct
 
 @dataclass(frozen=True)
 class ErdosRenyi(Topology):
-    """A layer gets connections in proportion to n_in + n_out, at uniform distinct positions; a full layer gets no more.
+    """A layer gets connections in proportion to n_in + n_out, in uniform distinct cells; a full layer gets no more.
 
     Give exactly one of `epsilon` and `density`.
 
@@ -27,7 +27,7 @@ class ErdosRenyi(Topology):
         connection go to the largest remainders, ties to the earlier layer). Inside a list with one topology per layer
         it would mean something else, so it is an error there: use `Uniform(density)` or epsilon.
     exact : bool
-        False: every position exists independently with the probability that gives this count on average, as in the
+        False: every cell holds a connection independently of the others, with the probability that gives this count on average, as in the
         papers, so that the number of connections varies.
 
     Raises

@@ -105,9 +105,9 @@ def random_inputs(fan_in: np.ndarray, n_in: int, rng: np.random.Generator) -> tu
     return by_input(fill_rows(np.empty(0, dtype=np.int64), fan_in, n_in, rng), n_in, len(fan_in))
 
 
-def by_input(positions: np.ndarray, n_in: int, n_out: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return (indptr, indices) of distinct positions that count by output unit (output * n_in + input)."""
-    outputs, inputs = np.divmod(positions, n_in)
+def by_input(cells: np.ndarray, n_in: int, n_out: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return (indptr, indices) of distinct cells that count by output unit (output * n_in + input)."""
+    outputs, inputs = np.divmod(cells, n_in)
     inputs *= n_out
     inputs += outputs
     inputs.sort()

@@ -22,7 +22,7 @@ class Given(Topology):
         As W in ``X @ W``. Sparse: every stored entry is a connection, explicit zeros too. NumPy: every entry that is not
         zero. Copied; later changes of `matrix` change nothing here.
     keep_values : bool
-        True: the weights start from the entries (True counts as 1). False: only the positions matter, the initializer
+        True: the weights start from the entries (True counts as 1). False: only the cells matter, the initializer
         draws the weights.
 
     Attributes
@@ -33,7 +33,7 @@ class Given(Topology):
     Raises
     ------
     TopologyError
-        At construction: not 2-D, not real, not finite, indices out of range or of the wrong length, the same position
+        At construction: not 2-D, not real, not finite, indices out of range or of the wrong length, the same cell
         twice (never summed silently), no connection, or more than 2**31 - 1; when built: another shape than the layer's.
 
     Examples
@@ -54,8 +54,8 @@ class Given(Topology):
         checks.instance("Given.keep_values", self.keep_values, bool, "True or False")
         shape, rows, columns, values = entries(self.matrix)
         check_layer("Given", *shape, len(rows))
-        positions, values = in_order(rows, columns, values, shape[1])
-        indptr, indices = cells_to_csr(positions, *shape)
+        cells, values = in_order(rows, columns, values, shape[1])
+        indptr, indices = cells_to_csr(cells, *shape)
         values = values.astype(np.result_type(values.dtype, np.float32), copy=False)
         object.__setattr__(self, "matrix", scipy.sparse.csr_array((values, indices, indptr), shape=shape))
 

@@ -132,13 +132,13 @@ class Local(Sequence):
 
 
 def places(n_units):
-    """float32[n_units, 2]: where the units of a layer stand in the unit square, spread evenly; the same for every layer of that width."""
+    """Return where the units of a layer stand in the unit square, float32[n_units, 2]: evenly, the same for all layers of that width."""
     steps = np.arange(n_units)[:, None] / np.array([GOLDEN, GOLDEN**2])
     return ((0.5 + steps) % 1).astype(np.float32)
 
 
 def pixels(image_shape):
-    """float32[n_pixels · channels, 2]: the centres of the pixels in the unit square, for each channel again."""
+    """Return float32[n_pixels · channels, 2]: the centres of the pixels in the unit square, for each channel again."""
     height, width = image_shape[-2:]
     y, x = np.divmod(np.arange(height * width), width)
     centres = np.column_stack([(y + 0.5) / height, (x + 0.5) / width]).astype(np.float32)

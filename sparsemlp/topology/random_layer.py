@@ -10,7 +10,7 @@ from .sampling import distinct
 
 @dataclass(frozen=True)
 class RandomLayer(Topology):
-    """Exactly `n_connections` connections in the layer, each set of positions equally likely.
+    """Exactly `n_connections` connections in the layer, each set of cells equally likely.
 
     What `ErdosRenyi` and `Uniform` come down to once they know the units.
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 BLOCK = 2**20
-"""Places of full rows listed at once, some 20 bytes each: bounds the memory beyond one row."""
+"""Cells of full rows listed at once, some 20 bytes each: bounds the memory beyond one row."""
 
 
 def distinct(n: int, k: int, rng: np.random.Generator) -> np.ndarray:
@@ -53,7 +53,7 @@ def fill_rows(taken: np.ndarray, wanted: np.ndarray, n_columns: int, rng: np.ran
     Parameters
     ----------
     taken : int64[n_taken], ascending, distinct
-        Flat positions (row * n_columns + column) that exist already.
+        Cells (row * n_columns + column) that are filled already.
     wanted : int64[n_rows]
         How many to add to each row, at most what is free there.
     n_columns : int
@@ -61,12 +61,12 @@ def fill_rows(taken: np.ndarray, wanted: np.ndarray, n_columns: int, rng: np.ran
     Returns
     -------
     int64[n_taken + sum(wanted)]
-        Ascending flat positions, the taken ones among them.
+        Cells, ascending, the taken ones among them.
 
     Notes
     -----
     Rows that end at most half full draw and reject as `distinct` does. Fuller rows list their free columns and pick from
-    the list, which costs at most twice what they hold. O(k log k) time and O(k) memory for k positions in the result.
+    the list, which costs at most twice what they hold. O(k log k) time and O(k) memory for k cells in the result.
     """
     n_rows = len(wanted)
     held = np.bincount(taken // n_columns, minlength=n_rows)
@@ -74,18 +74,18 @@ def fill_rows(taken: np.ndarray, wanted: np.ndarray, n_columns: int, rng: np.ran
         raise ValueError(f"A row of {n_columns} columns cannot hold more than {n_columns}; got up to {np.max(held + wanted)}.")
     full = held + wanted > n_columns // 2
     picked = _pick_from_list(taken, np.where(full, wanted, 0), n_columns, rng)
-    positions = np.sort(np.concatenate([taken, picked]))
+    cells = np.sort(np.concatenate([taken, picked]))
     target = held + wanted
-    while positions.size < target.sum():
-        missing = target - np.bincount(positions // n_columns, minlength=n_rows)
+    while cells.size < target.sum():
+        missing = target - np.bincount(cells // n_columns, minlength=n_rows)
         drawn = np.repeat(np.arange(n_rows, dtype=np.int64) * n_columns, missing)
         drawn += rng.integers(n_columns, size=drawn.size, dtype=np.int64)
-        positions = _merged(positions, drawn)
-    return positions
+        cells = _merged(cells, drawn)
+    return cells
 
 
 def _pick_from_list(taken, wanted, n_columns, rng):
-    """Return wanted[r] random free positions of every row r, from a random order of all columns of the rows that want any."""
+    """Return wanted[r] random free cells of every row r, from a random order of all columns of the rows that want any."""
     rows = np.flatnonzero(wanted)
     picked = [np.empty(0, dtype=np.int64)]
     for block in np.array_split(rows, min(rows.size, rows.size * n_columns // BLOCK) or 1):

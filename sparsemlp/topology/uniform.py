@@ -9,7 +9,7 @@ from .random_layer import RandomLayer
 
 @dataclass(frozen=True)
 class Uniform(Topology):
-    """Every layer gets round(density * n_in * n_out) connections at uniform distinct positions.
+    """Every layer gets round(density * n_in * n_out) connections in uniform distinct cells.
 
     Parameters
     ----------

@@ -145,7 +145,7 @@ def label_scores(X, y):
 
 
 def _label_scores(columns, y):
-    """`label_scores` in the order of `columns`."""
+    """Return `label_scores` in the order of `columns`."""
     y = np.asarray(y)
     numbers = y.ndim == 2 or y.dtype.kind == "f"
     if numbers:

@@ -8,27 +8,29 @@ from ..errors import TopologyError
 from .checks import INDEX_LIMIT
 from .dense_change import apply_to_dense
 
+CONTENT = {"drop": "slots", "zero": "slots", "grow": "cells"}
+
 
 @dataclass(frozen=True, eq=False)
 class Change:
-    """What to change in one layer.
+    """Says what to change in one layer.
 
     Parameters
     ----------
     drop : int64, ascending
-        Positions in the layer's `data` of the connections to remove.
+        Slots in the layer's `data` of the connections to remove.
     grow : int64, ascending
-        Flat positions i * n_out + j to connect, empty once `drop` is gone. A connection in both starts anew.
+        Cells i * n_out + j to connect, which must be empty once `drop` is gone. A connection that is in both starts anew.
     zero : int64, ascending, optional
-        Positions in `data` (before the change) whose values become 0. They stay connected and trainable and keep their
-        optimizer state. None may be in `drop`.
+        Slots in `data` (before the change) whose values become 0. Their connections stay and are trained on; they keep their
+        optimizer state. A slot that is in `drop` must not be here.
     values : float[len(grow)], optional
         What the new connections start from; default zeros. Their optimizer state always starts at zero.
 
     Raises
     ------
     TopologyError
-        A list is not 1-D and integer, or `values` is not aligned with `grow`. What depends on the layer is checked by `apply_change`.
+        If a list is not 1-D and integer, or `values` is not aligned with `grow`. What depends on the layer is checked by `apply_change`.
 
     Examples
     --------
@@ -43,7 +45,7 @@ class Change:
 
     def __post_init__(self):
         for name in ("drop", "grow", "zero"):
-            object.__setattr__(self, name, _positions(name, getattr(self, name)))
+            object.__setattr__(self, name, _indices(name, getattr(self, name)))
         if self.values is not None:
             values = np.asarray(self.values)
             if values.dtype.kind not in "fiu" or values.shape != self.grow.shape:
@@ -56,12 +58,12 @@ class Change:
         return f"Change(drop {self.drop.size}, grow {self.grow.size}{zero})"
 
 
-def _positions(name, value):
+def _indices(name, value):
     array = np.asarray(() if value is None else value)
     if array.size == 0:
         array = np.zeros(0, np.int64)
     if array.ndim != 1 or array.dtype.kind not in "iu" or array.dtype == np.uint64:
-        raise TopologyError(f"Change.{name} must be a 1-D array of positions, int64; got {array.dtype}{list(array.shape)}.")
+        raise TopologyError(f"Change.{name} must be a 1-D array of {CONTENT[name]}, int64; got {array.dtype}{list(array.shape)}.")
     array = np.ascontiguousarray(array, np.int64).view()
     array.flags.writeable = False
     return array
@@ -75,8 +77,8 @@ def apply_change(weights, change, aligned=()):
     weights : SparseWeights or DenseWeights
         If the number of connections stays the same, so do the arrays of sparse weights, with new content; else they get new ones.
         Survivors keep value and optimizer state bit for bit; `version` changes. A change that only zeroes values leaves the
-        topology and the version as they are. Dense weights keep their arrays: what is dropped is masked out (`masking.py`), and
-        positions count in all of `data`, masked ones included.
+        topology and the version as they are. Dense weights keep their arrays: what is dropped is masked out (`dense_change.py`), and
+        slots count in all of `data`, masked ones included.
     change : Change
     aligned : sequence of float[n]
         Arrays that are aligned with `data` and must stay so, such as gradients.
@@ -89,7 +91,7 @@ def apply_change(weights, change, aligned=()):
     Raises
     ------
     TopologyError
-        A position is out of range, out of order, or doubled; a place to grow is taken; a value is not finite; the layer would
+        If a slot or a cell is out of range, out of order, or doubled; a cell to grow is taken; a value is not finite; the layer would
         hold more than 2**31 - 1 connections. Nothing has been changed then.
 
     Notes
@@ -117,7 +119,7 @@ def apply_change(weights, change, aligned=()):
     n_kept = weights.n_connections - drop.size
     n = n_kept + grow.size
     if n == weights.n_connections:
-        weights.version += 1  # first: whoever is interrupted here rebuilds what depends on it once too often
+        weights.version += 1  # first: an interrupt between here and the end only makes plans that are still valid be built anew
         index = weights._perm, weights._inputs, weights._out_ptr
         rewrite(WIDTH[16], weights.shape[1], *old, n_kept, grow, values, marks, *old, *index)
         return carried
@@ -136,7 +138,7 @@ def apply_change(weights, change, aligned=()):
 
 
 def _carried_over(weights, change, arrays):
-    """Arrays aligned with sparse weights' data before a change, aligned with it after. O(connections) for each."""
+    """Return arrays that were aligned with sparse weights' data before a change, aligned with it after. O(connections) for each."""
     if not arrays:
         return []
     kept = np.delete(weights.cells, change.drop)
@@ -150,7 +152,7 @@ def _carried_over(weights, change, arrays):
 
 
 def _finite(values, dtype):
-    """Start values in the layer's dtype."""
+    """Return start values in the layer's dtype, or raise TopologyError."""
     with np.errstate(over="ignore"):
         values = np.array(values, dtype)  # a copy, which `rewrite` uses up
     bad = np.flatnonzero(~np.isfinite(values))
@@ -160,7 +162,7 @@ def _finite(values, dtype):
 
 
 def _check(weights, drop, zero, grow):
-    """The marks that `rewrite` takes, uint8[connections], or TopologyError if the change does not fit the layer."""
+    """Return the marks that `rewrite` takes, uint8[connections], or raise TopologyError if the change does not fit the layer."""
     n_in, n_out = weights.shape
     n = weights.data.size
     if not weights.is_dense and n - drop.size + grow.size > INDEX_LIMIT:
@@ -169,23 +171,23 @@ def _check(weights, drop, zero, grow):
     from ..kernels import rewrite as evolve
     from ..kernels.simd import WIDTH
 
-    # a dense layer's structure is its mask's, which masking.py checks: here it counts as rows without connections
+    # a dense layer's structure is its mask's, which dense_change.py checks: here it counts as rows without connections
     empty = np.zeros(n_in + 1, np.int32), np.zeros(0, np.int32)
     indptr, indices = empty if weights.is_dense else (weights._indptr, weights._indices)
     marks, seen = np.empty(max(n, n - drop.size + grow.size), np.uint8), np.empty(n_out, np.int32)
     fault, q = evolve.find_fault(WIDTH[16], n_out, indptr, indices, n, drop, zero, grow, marks, seen)
     if fault == evolve.NO_FAULT:
         return marks
-    stored = f"a position from 0 to {n - 1} in the layer's data"
-    ascending = "above the position before it: ascending, without doubles, is the rule"
+    stored = f"a slot from 0 to {n - 1} in the layer's data"
+    ascending = "above the one before it: ascending, without doubles, is the rule"
     name, array, rule = {
         evolve.DROP_RANGE: ("drop", drop, stored),
         evolve.DROP_ORDER: ("drop", drop, ascending),
         evolve.ZERO_RANGE: ("zero", zero, stored),
         evolve.ZERO_ORDER: ("zero", zero, ascending),
         evolve.ZERO_DROPPED: ("zero", zero, "a connection that stays, and this one is in drop"),
-        evolve.GROW_RANGE: ("grow", grow, f"a flat position i * {n_out} + j from 0 to {n_in * n_out - 1}"),
+        evolve.GROW_RANGE: ("grow", grow, f"a cell i * {n_out} + j from 0 to {n_in * n_out - 1}"),
         evolve.GROW_ORDER: ("grow", grow, ascending),
-        evolve.GROW_TAKEN: ("grow", grow, "an empty place once drop is gone"),
+        evolve.GROW_TAKEN: ("grow", grow, "an empty cell once drop is gone"),
     }[fault]
     raise TopologyError(f"Change.{name}[{q}] must be {rule}; got {array[q]}. Nothing was changed.")

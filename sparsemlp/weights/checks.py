@@ -12,7 +12,7 @@ TAKEN_OVER: Any = ("C", "W", "A")  # arrays in C order, writable and aligned are
 
 
 def checked_index(shape, indptr, indices):
-    """int32 copies (or the arrays themselves) of a canonical CSR structure, or TopologyError."""
+    """Return int32 copies (or the arrays themselves) of a canonical CSR structure, or raise TopologyError."""
     n_in, n_out = shape
     indptr, indices = np.asarray(indptr), np.asarray(indices)
     if max(n_in, n_out, indices.size) > INDEX_LIMIT:
@@ -40,7 +40,7 @@ def checked_index(shape, indptr, indices):
 
 
 class _Index:
-    """An array of the index as a view that cannot be written to: kernels trust it, so nobody but `apply_change` rewrites it."""
+    """Shows an array of the index as a view that cannot be written to: kernels trust it, so nobody but `apply_change` rewrites it."""
 
     def __set_name__(self, owner, name):
         self.name = name
@@ -60,7 +60,7 @@ class _Index:
 
 
 class Restored:
-    """What is unpickled or copied with arrays that cannot be written to, such as joblib's memory maps, gets its own."""
+    """Objects of this kind own their arrays: one that is unpickled with arrays it cannot write to (joblib's memory maps) copies them."""
 
     def __setstate__(self, state):
         for name, value in state.items():
@@ -78,20 +78,20 @@ def require_array(name, array, shape, dtype):
 
 
 def require_state(name, state, values):
-    """`require_array` for float[k, len(values)] of an optimizer, whatever k is."""
+    """Do what `require_array` does, for float[k, len(values)] of an optimizer, whatever k is."""
     rows = state.shape[0] if isinstance(state, np.ndarray) and state.ndim else 0
     require_array(name, state, (rows, values.size), values.dtype)
 
 
 def field(content, name):
-    """An entry of what `to_dict` returned, or TopologyError if it is not there: files may be damaged."""
+    """Return an entry of what `to_dict` returned, or raise TopologyError if it is not there: files may be damaged."""
     if name not in content:
         raise TopologyError(f"it says nothing about {name!r}.")
     return content[name]
 
 
 def stored(content, name, dtype, shape):
-    """An array of what `to_dict` returned, finite and of this dtype and shape, or TopologyError."""
+    """Return an array of what `to_dict` returned, finite and of this dtype and shape, or raise TopologyError."""
     array = field(content, name)
     if not isinstance(array, np.ndarray) or array.dtype != dtype or array.shape != shape:
         got = f"{array.dtype}{list(array.shape)}" if isinstance(array, np.ndarray) else repr(array)[:80]
@@ -102,7 +102,7 @@ def stored(content, name, dtype, shape):
 
 
 def stored_state(content, name, values):
-    """`stored` for float[k, len(values)] of an optimizer, whatever k is up to 16."""
+    """Return what `stored` returns, for float[k, len(values)] of an optimizer, whatever k is up to 16."""
     state = field(content, name)
     rows = len(state) if isinstance(state, np.ndarray) and state.ndim else 0
     if rows > 16:
@@ -111,5 +111,5 @@ def stored_state(content, name, values):
 
 
 def stored_shape(content):
-    """(n_in, n_out) of what `to_dict` of weights returned."""
+    """Return (n_in, n_out) of what `to_dict` of weights returned."""
     return tuple(checks.integer(name, field(content, name), 1, INDEX_LIMIT) for name in ("n_in", "n_out"))

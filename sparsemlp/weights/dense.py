@@ -9,7 +9,7 @@ from .sparse import SparseWeights
 
 
 class DenseWeights(Restored):
-    """A layer's weights as one 2-D array, multiplied by BLAS; connections that were removed are masked out.
+    """Holds a layer's weights as one 2-D array, which BLAS multiplies; connections that were removed are masked out.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ class DenseWeights(Restored):
                 np.copyto(row, 0, where=self.removed)
 
     def to_sparse(self):
-        """`SparseWeights` of the connections that exist: new arrays, values and optimizer state bit for bit. O(n_in * n_out)."""
+        """Return `SparseWeights` of the connections that exist: new arrays, values and optimizer state bit for bit. O(n_in * n_out)."""
         n_in, n_out = self.shape
         if self.n_connections > INDEX_LIMIT:
             raise TopologyError(f"A sparse layer holds at most 2**31 - 1 connections; this one has {self.n_connections}.")
@@ -77,7 +77,7 @@ class DenseWeights(Restored):
         return weights
 
     def with_values(self, values):
-        """Weights on the same connections with other values, float[connections], and no optimizer state, in new arrays."""
+        """Return weights on the same connections with other values, float[connections], and no optimizer state, in new arrays."""
         matrix = np.zeros(self.data.size, self.dtype)
         matrix[self.slots] = values
         return DenseWeights(matrix.reshape(self.shape), None if self.removed is None else self.removed.reshape(self.shape).copy())
@@ -101,12 +101,12 @@ class DenseWeights(Restored):
     """int64[connections]: the flat cells i * n_out + j of the connections: in a dense layer a slot is a cell."""
 
     def fan_in(self):
-        """int[n_out]: connections by output unit."""
+        """Return int[n_out]: connections by output unit."""
         n_in, n_out = self.shape
         return np.full(n_out, n_in) if self.removed is None else n_in - np.count_nonzero(self.removed.reshape(self.shape), axis=0)
 
     def fan_out(self):
-        """int[n_in]: connections by input unit."""
+        """Return int[n_in]: connections by input unit."""
         n_in, n_out = self.shape
         return np.full(n_in, n_out) if self.removed is None else n_out - np.count_nonzero(self.removed.reshape(self.shape), axis=1)
 
@@ -123,7 +123,7 @@ class DenseWeights(Restored):
         return ~self.removed.reshape(self.shape)[:, units].all(axis=1)
 
     def arrays(self):
-        """What a user can replace: compared by identity before every step."""
+        """Return what a user can replace: compared by identity before every step."""
         return self, self.version, self.data, self.state, self.removed
 
     @property
@@ -156,7 +156,7 @@ class DenseWeights(Restored):
     allocate_state = SparseWeights.allocate_state
 
     def nbytes(self):
-        """Bytes held, by purpose; as `SparseWeights.nbytes`, with the mask as the indices."""
+        """Return bytes held, by purpose; as `SparseWeights.nbytes`, with the mask as the indices."""
         mask = 0 if self.removed is None else self.removed.nbytes
         return {"values": self.data.nbytes, "indices": mask, "transposed_index": 0, "optimizer_state": self.state.nbytes}
 
@@ -173,7 +173,7 @@ class DenseWeights(Restored):
             require_array(f"{where}.removed", self.removed, self.data.shape, bool)
 
     def check_bounds(self):
-        """Dense weights have no index."""
+        """Do nothing: dense weights have no index."""
 
     def check(self):
         """Raise TopologyError unless the state is aligned, all values are finite, and masked ones 0 with zero state."""
@@ -185,17 +185,17 @@ class DenseWeights(Restored):
             raise TopologyError("Removed connections of a dense layer must be 0, and so must their optimizer state.")
 
     def for_prediction(self):
-        """A copy without optimizer state."""
+        """Return a copy without optimizer state."""
         return DenseWeights(self.matrix.copy(), None if self.removed is None else self.removed.reshape(self.shape).copy())
 
     def to_dict(self):
-        """Everything that `from_dict` needs; the arrays are not copied."""
+        """Return everything that `from_dict` needs; the arrays are not copied."""
         n_in, n_out = self.shape
         return {"n_in": n_in, "n_out": n_out, "data": self.data, "state": self.state, "removed": self.removed}
 
     @classmethod
     def from_dict(cls, content):
-        """Weights from what `to_dict` returned, or TopologyError."""
+        """Return weights from what `to_dict` returned, or raise TopologyError."""
         n_in, n_out = stored_shape(content)
         n, data, removed = n_in * n_out, field(content, "data"), field(content, "removed")
         data = stored(content, "data", getattr(data, "dtype", None), (n,))

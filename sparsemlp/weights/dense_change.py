@@ -17,21 +17,21 @@ def apply_to_dense(weights, change, values):
     Raises
     ------
     TopologyError
-        A position to drop or to zero is masked already, or a place to grow is taken. Nothing has been changed then.
+        If a slot to drop or to zero is masked already, or a cell to grow is taken. Nothing has been changed then.
 
     Notes
     -----
-    O(positions) time; the first removal allocates the mask, 1 byte a weight. Values become 0 before they are masked and are
+    O(k log k) time for k slots and cells; the first removal makes the mask, 1 byte a weight. Values become 0 before they are masked and are
     unmasked before they get a value, so that whatever interrupts leaves a valid layer.
     """
     drop, grow, zero = change.drop, change.grow, change.zero
     removed = weights.removed
     if removed is not None:
-        for name, positions in (("drop", drop), ("zero", zero)):
-            _refuse(name, positions, removed[positions], "a connection that exists, and this one was removed before")
+        for name, slots in (("drop", drop), ("zero", zero)):
+            _refuse(name, slots, removed[slots], "a connection that exists, and this one was removed before")
     taken = np.ones(grow.size, bool) if removed is None else ~removed[grow]
     taken &= ~np.isin(grow, drop, assume_unique=True)
-    _refuse("grow", grow, taken, "an empty place once drop is gone")
+    _refuse("grow", grow, taken, "an empty cell once drop is gone")
     weights.data[zero] = 0
     for row in (weights.data, *weights.state):
         row[drop] = 0
@@ -47,7 +47,7 @@ def apply_to_dense(weights, change, values):
         weights.data[grow] = values
 
 
-def _refuse(name, positions, wrong, rule):
+def _refuse(name, array, wrong, rule):
     if wrong.any():
         q = int(np.flatnonzero(wrong)[0])
-        raise TopologyError(f"Change.{name}[{q}] must be {rule}; got {positions[q]}. Nothing was changed.")
+        raise TopologyError(f"Change.{name}[{q}] must be {rule}; got {array[q]}. Nothing was changed.")

@@ -9,19 +9,19 @@ from .sparse import SparseWeights
 
 UNTRAINABLE = "A network made by for_prediction cannot be trained or changed; use the one it was made from."
 
-_places = np.zeros(0, np.int32)
+_slots = np.zeros(0, np.int32)
 
 
-def places(n):
-    """int32[n] : 0, 1, 2, ...; the same memory in every call, unless a larger n than ever before needs more."""
-    global _places
-    if _places.size < n:
-        _places = np.arange(n, dtype=np.int32)
-    return _places[:n]
+def ordered_slots(n):
+    """Return int32[n] of 0, 1, 2, ...: a part of one array for all, which is replaced by a longer one when a larger n comes."""
+    global _slots
+    if _slots.size < n:
+        _slots = np.arange(n, dtype=np.int32)
+    return _slots[:n]
 
 
 class PredictionWeights(Restored):
-    """The connections of one layer by output unit, without the index by input unit and the optimizer's state.
+    """Holds the connections of one layer by output unit, without the index by input unit and the optimizer's state.
 
     Parameters
     ----------
@@ -35,11 +35,11 @@ class PredictionWeights(Restored):
     Raises
     ------
     TopologyError
-        Indices out of range, unsorted or doubled.
+        If indices are out of range, unsorted or doubled.
 
     Notes
     -----
-    8 bytes a connection in float32: value and input unit. The kernels also ask for the place of each value: here 0, 1, 2, ..., one
+    8 bytes a connection in float32: value and input unit. The kernels also ask for the slot of each value: here 0, 1, 2, ..., one
     array for all layers of the process, as long as the largest one.
     """
 
@@ -59,7 +59,7 @@ class PredictionWeights(Restored):
 
     @property
     def _perm(self):
-        return places(self.data.size)
+        return ordered_slots(self.data.size)
 
     n_connections, density, dtype = SparseWeights.n_connections, SparseWeights.density, SparseWeights.dtype
     values, slots, arrays = SparseWeights.values, SparseWeights.slots, SparseWeights.arrays
@@ -71,11 +71,11 @@ class PredictionWeights(Restored):
         return np.repeat(rows, np.diff(self.indptr)) + self.indices
 
     def fan_in(self):
-        """int[n_out]: connections by output unit."""
+        """Return int[n_out]: connections by output unit."""
         return np.diff(self._out_ptr)
 
     def fan_out(self):
-        """int[n_in]: connections by input unit."""
+        """Return int[n_in]: connections by input unit."""
         return np.bincount(self._inputs, minlength=self.shape[0])
 
     def reached(self, units):
@@ -111,7 +111,7 @@ class PredictionWeights(Restored):
         raise TypeError(UNTRAINABLE)
 
     def nbytes(self):
-        """Bytes held, by purpose, as `SparseWeights.nbytes`."""
+        """Return bytes held, by purpose, as `SparseWeights.nbytes`."""
         index = self._inputs.nbytes + self._out_ptr.nbytes
         return {"values": self.data.nbytes, "indices": 0, "transposed_index": index, "optimizer_state": 0}
 
@@ -125,7 +125,7 @@ class PredictionWeights(Restored):
         require_array(f"{where}.data", self.data, self._inputs.shape, self.dtype)
 
     def check_bounds(self):
-        """The index was checked when it was made, and nothing rewrites it."""
+        """Do nothing: the index was checked when it was made, and nothing rewrites it."""
 
     def check(self):
         """Raise TopologyError unless all values are finite."""
@@ -144,18 +144,18 @@ class PredictionWeights(Restored):
         """Do nothing: nothing is masked."""
 
     def for_prediction(self):
-        """A copy."""
+        """Return a copy."""
         return PredictionWeights(self.shape, self._out_ptr.copy(), self._inputs.copy(), self.data.copy())
 
     def to_dict(self):
-        """Everything that `from_dict` needs; input units below 65,536 in 2 bytes."""
+        """Return everything that `from_dict` needs; input units below 65,536 in 2 bytes."""
         n_in, n_out = self.shape
         inputs = self._inputs.astype(np.uint16 if n_in <= 2**16 else np.int32, copy=False)
         return {"n_in": n_in, "n_out": n_out, "out_ptr": self._out_ptr, "inputs": inputs, "data": self.data, "state": self.state}
 
     @classmethod
     def from_dict(cls, content):
-        """Weights from what `to_dict` returned, or TopologyError."""
+        """Return weights from what `to_dict` returned, or raise TopologyError."""
         n_in, n_out = stored_shape(content)
         data = field(content, "data")
         data = stored(content, "data", getattr(data, "dtype", None), np.shape(data))

@@ -9,7 +9,7 @@ from .checks import INDEX_LIMIT as LARGEST
 
 
 def checked_csr(X, name):
-    """A CSR matrix whose structure is valid: X itself if it is one, else converted.
+    """Return a CSR matrix whose structure is valid: X itself if it is one, else converted.
 
     Raises
     ------
@@ -42,10 +42,10 @@ def checked_csr(X, name):
 
 
 def canonical_entries(matrix):
-    """(shape, indptr, indices, values) : sorted CSR structure, int32, of a SciPy matrix, or TopologyError."""
+    """Return (shape, indptr, indices, values) : sorted CSR structure, int32, of a SciPy matrix, or raise TopologyError."""
     shape, rows, columns, values = entries(matrix)
-    positions, values = in_order(rows, columns, values, shape[1])
-    return shape, *cells_to_csr(positions, *shape), values
+    cells, values = in_order(rows, columns, values, shape[1])
+    return shape, *cells_to_csr(cells, *shape), values
 
 
 def entries(matrix):
@@ -140,16 +140,16 @@ def _dia_entries(matrix, shape):
 
 
 def in_order(rows, columns, values, n_out):
-    """Return (positions, values), new arrays in ascending order of position, or raise if a position comes twice."""
-    positions = rows.astype(np.int64) * n_out + columns
-    if np.any(positions[1:] <= positions[:-1]):
-        order = np.argsort(positions)
-        positions, values = positions[order], values[order]
-        twice = np.flatnonzero(positions[1:] == positions[:-1])
+    """Return (cells, values), new arrays in ascending order of cells, or raise if a cell comes twice."""
+    cells = rows.astype(np.int64) * n_out + columns
+    if np.any(cells[1:] <= cells[:-1]):
+        order = np.argsort(cells)
+        cells, values = cells[order], values[order]
+        twice = np.flatnonzero(cells[1:] == cells[:-1])
         if twice.size:
-            row, column = divmod(int(positions[twice[0]]), n_out)
+            row, column = divmod(int(cells[twice[0]]), n_out)
             raise TopologyError(
                 f"Row {row} of the given matrix holds column {column} twice. Call matrix.sum_duplicates() first if the sum is meant."
             )
-        return positions, values
-    return positions, values.copy()
+        return cells, values
+    return cells, values.copy()

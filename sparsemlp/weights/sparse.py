@@ -8,7 +8,7 @@ from .checks import TAKEN_OVER, Restored, _Index, checked_index, field, require_
 
 
 class SparseWeights(Restored):
-    """A layer's connections as a CSR matrix of shape (n_in, n_out), the matrix of `X @ W`.
+    """Holds a layer's connections as a CSR matrix of shape (n_in, n_out), the matrix of `X @ W`.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class SparseWeights(Restored):
     Raises
     ------
     TopologyError
-        Indices out of range, unsorted, doubled, or more than 2**31 - 1 connections or units.
+        If indices are out of range, unsorted or doubled, or there are more than 2**31 - 1 connections or units.
 
     Notes
     -----
@@ -66,7 +66,7 @@ class SparseWeights(Restored):
 
     @classmethod
     def from_scipy(cls, matrix, dtype=np.float32):
-        """Weights from any scipy sparse matrix of shape (n_in, n_out): copied, sorted; doubled entries are an error.
+        """Return weights from any scipy sparse matrix of shape (n_in, n_out), copied and sorted; an entry that stands twice is an error.
 
         Examples
         --------
@@ -124,15 +124,15 @@ class SparseWeights(Restored):
         return np.repeat(rows, np.diff(self._indptr)) + self._indices
 
     def fan_in(self):
-        """int[n_out]: connections by output unit."""
+        """Return int[n_out]: connections by output unit."""
         return np.diff(self._out_ptr)
 
     def fan_out(self):
-        """int[n_in]: connections by input unit."""
+        """Return int[n_in]: connections by input unit."""
         return np.diff(self._indptr)
 
     def reached(self, units):
-        """bool[n_out]: the output units with a connection from one of the input units that `units` : bool[n_in] marks."""
+        """Return bool[n_out]: the output units with a connection from one of the input units that `units` : bool[n_in] marks."""
         if units.all():
             return self.fan_in() > 0
         found = np.zeros(self.shape[1], bool)
@@ -140,7 +140,7 @@ class SparseWeights(Restored):
         return found
 
     def needed(self, units):
-        """bool[n_in]: the input units with a connection to one of the output units that `units` : bool[n_out] marks."""
+        """Return bool[n_in]: the input units with a connection to one of the output units that `units` : bool[n_out] marks."""
         if units.all():
             return self.fan_out() > 0
         found = np.zeros(self.shape[0], bool)
@@ -148,7 +148,7 @@ class SparseWeights(Restored):
         return found
 
     def with_values(self, values):
-        """Weights on the same connections with other values, float[connections], and no optimizer state, in new arrays."""
+        """Return weights on the same connections with other values, float[connections], and no optimizer state, in new arrays."""
         return SparseWeights(self.shape, self._indptr.copy(), self._indices.copy(), values.copy())
 
     def settle(self, dense_above):
@@ -162,7 +162,7 @@ class SparseWeights(Restored):
         """Do nothing: a removed connection of sparse weights is gone."""
 
     def arrays(self):
-        """What a user can replace: compared by identity before every step."""
+        """Return what a user can replace: compared by identity before every step."""
         return self, self.version, self.data, self.state
 
     @property
@@ -180,7 +180,7 @@ class SparseWeights(Restored):
             self.state = np.zeros((k, self.data.size), self.data.dtype)
 
     def nbytes(self):
-        """Bytes held, by purpose.
+        """Return bytes held, by purpose.
 
         Returns
         -------
@@ -233,19 +233,19 @@ class SparseWeights(Restored):
             raise TopologyError("Weights and optimizer state must be finite.")
 
     def for_prediction(self):
-        """`PredictionWeights` of the same connections, in new arrays."""
+        """Return `PredictionWeights` of the same connections, in new arrays."""
         from .prediction import PredictionWeights
 
         return PredictionWeights(self.shape, self.out_ptr.copy(), self.inputs.copy(), self.data[self.perm])
 
     def to_dict(self):
-        """Everything that `from_dict` needs; the arrays are not copied."""
+        """Return everything that `from_dict` needs; the arrays are not copied."""
         n_in, n_out = self.shape
         return {"n_in": n_in, "n_out": n_out, "indptr": self.indptr, "indices": self.indices, "data": self.data, "state": self.state}
 
     @classmethod
     def from_dict(cls, content):
-        """Weights from what `to_dict` returned, or TopologyError: every index is checked."""
+        """Return weights from what `to_dict` returned, or raise TopologyError: every index is checked."""
         shape = stored_shape(content)
         data, indptr = field(content, "data"), field(content, "indptr")
         data = stored(content, "data", getattr(data, "dtype", None), np.shape(data))
