@@ -63,7 +63,7 @@ import math
 
 import numpy as np
 
-ACTIVATIONS = {
+ACTIVATIONS: dict = {
     "identity": (lambda z: z, lambda h: np.ones_like(h)),
     "relu": (lambda z: np.maximum(z, 0), lambda h: (h > 0).astype(h.dtype)),
     "sigmoid": (lambda z: 1 / (1 + np.exp(-z)), lambda h: h * (1 - h)),
@@ -91,7 +91,7 @@ class MaskedLayer:
         The momentum of every weight and bias, 0 at first.
     """
 
-    def __init__(self, weights, mask, bias, activation):
+    def __init__(self, weights: np.ndarray, mask: np.ndarray, bias: np.ndarray, activation: str) -> None:
         self.mask = np.array(mask, bool)
         self.weights = np.array(weights, float) * self.mask
         self.bias = np.array(bias, float)
@@ -99,7 +99,7 @@ class MaskedLayer:
         self.activation = activation
 
     @property
-    def n_connections(self):
+    def n_connections(self) -> int:
         """How many cells hold a connection."""
         return int(self.mask.sum())
 
@@ -112,20 +112,20 @@ class ReferenceNet:
     layers : list of MaskedLayer
     """
 
-    def __init__(self, layers):
+    def __init__(self, layers: list[MaskedLayer]) -> None:
         self.layers = layers
 
     @property
-    def n_connections(self):
+    def n_connections(self) -> int:
         """The connections of all layers."""
         return sum(layer.n_connections for layer in self.layers)
 
-    def predict(self, X):
+    def predict(self, X: np.ndarray) -> np.ndarray:
         """int[n]: the class with the largest logit for each row of X."""
         return forward(self, X)[-1].argmax(axis=1)
 
 
-def random_net(sizes, density, rng, activation="relu"):
+def random_net(sizes: list[int], density: float, rng: np.random.Generator, activation: str = "relu") -> ReferenceNet:
     """Draw a net: each layer has round(density * cells) connections, each set of cells equally likely, and weights by He's rule.
 
     He's rule gives a weight the deviation sqrt(2 / fan-in), so that a signal neither dies nor explodes on its way. The fan-in that counts
@@ -141,7 +141,7 @@ def random_net(sizes, density, rng, activation="relu"):
     return ReferenceNet(layers)
 
 
-def forward(net, X):
+def forward(net: ReferenceNet, X: np.ndarray) -> list[np.ndarray]:
     """Part 2: [the input, then the output of each layer]; backward needs them all."""
     outputs = [np.asarray(X, float)]
     for layer in net.layers:
@@ -150,7 +150,7 @@ def forward(net, X):
     return outputs
 
 
-def softmax_cross_entropy(logits, y):
+def softmax_cross_entropy(logits: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
     """Part 3: (the loss, its gradient at the logits)."""
     samples = np.arange(len(y))
     e = np.exp(logits - logits.max(axis=1, keepdims=True))  # the same P, without overflow
@@ -160,7 +160,7 @@ def softmax_cross_entropy(logits, y):
     return loss, p / len(y)
 
 
-def backward(net, outputs, dz):
+def backward(net: ReferenceNet, outputs: list[np.ndarray], dz: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     """Part 4: [(dW, db) of each layer], from the gradient at the logits."""
     gradients = []
     for k in range(len(net.layers) - 1, -1, -1):
@@ -172,7 +172,7 @@ def backward(net, outputs, dz):
     return gradients[::-1]
 
 
-def momentum_step(net, gradients, lr, momentum):
+def momentum_step(net: ReferenceNet, gradients: list[tuple[np.ndarray, np.ndarray]], lr: float, momentum: float) -> None:
     """Part 5: one update of all weights and biases. A weight outside the mask has gradient and velocity 0, and so it stays 0."""
     for layer, (dw, db) in zip(net.layers, gradients, strict=True):
         layer.velocity = momentum * layer.velocity + dw
@@ -181,7 +181,7 @@ def momentum_step(net, gradients, lr, momentum):
         layer.bias -= lr * layer.bias_velocity
 
 
-def train_step(net, X, y, lr, momentum):
+def train_step(net: ReferenceNet, X: np.ndarray, y: np.ndarray, lr: float, momentum: float) -> float:
     """Parts 2 to 5 on one batch: returns the loss before the step."""
     outputs = forward(net, X)
     loss, dz = softmax_cross_entropy(outputs[-1], y)
@@ -189,7 +189,7 @@ def train_step(net, X, y, lr, momentum):
     return loss
 
 
-def weakest(layer, zeta):
+def weakest(layer: MaskedLayer, zeta: float) -> np.ndarray:
     """Part 6, first half: the cells i * n_out + j of the connections that SET removes, ascending.
 
     A weight of exactly 0 is the smallest of the positive ones; of equal weights the first in the matrix goes first.
@@ -204,7 +204,7 @@ def weakest(layer, zeta):
     return np.sort(np.concatenate(chosen))
 
 
-def change(layer, drop, grow):
+def change(layer: MaskedLayer, drop: np.ndarray, grow: np.ndarray) -> None:
     """Remove the connections in the cells `drop`, then connect the empty cells `grow`, which start with weight and velocity 0."""
     flat_mask, flat_weights, flat_velocity = layer.mask.reshape(-1), layer.weights.reshape(-1), layer.velocity.reshape(-1)
     flat_mask[drop] = False
@@ -214,7 +214,7 @@ def change(layer, drop, grow):
         flat_velocity[cells] = 0
 
 
-def evolve(layer, zeta, rng):
+def evolve(layer: MaskedLayer, zeta: float, rng: np.random.Generator) -> None:
     """Part 6: replace a fraction zeta of a layer's connections. A full layer has nowhere to grow and is left alone."""
     if layer.mask.all():
         return
@@ -223,7 +223,17 @@ def evolve(layer, zeta, rng):
     change(layer, drop, rng.choice(empty, drop.size, replace=False))
 
 
-def train(net, X, y, epochs, batch_size, lr, momentum, zeta, rng):
+def train(
+    net: ReferenceNet,
+    X: np.ndarray,
+    y: np.ndarray,
+    epochs: int,
+    batch_size: int,
+    lr: float,
+    momentum: float,
+    zeta: float,
+    rng: np.random.Generator,
+) -> list[float]:
     """The whole method: evolve (but before the first epoch), then an epoch of steps over the samples in a new order.
 
     Parameters

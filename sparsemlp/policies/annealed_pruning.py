@@ -1,13 +1,14 @@
 """`AnnealedPruning`: zero the largest weights of a layer epoch after epoch, let some back in, and cut in the end."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from .. import checks
 from ..schedules import Annealed
 from ..weights.change import Change
-from .base import Policy
+from .base import LayerView, Policy, Progress
 from .select import largest_magnitude, smallest_magnitude
 from .state_checks import Array, Number, check_entries
 
@@ -77,7 +78,7 @@ class AnnealedPruning(Policy):
     reentry: float = 0.5
     permanent: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         checks.integer("AnnealedPruning.layer", self.layer, 0)
         checks.fraction("AnnealedPruning.keep", self.keep, open_low=True)
         checks.real("AnnealedPruning.mu", self.mu, 0)
@@ -87,12 +88,12 @@ class AnnealedPruning(Policy):
         checks.fraction("AnnealedPruning.reentry", self.reentry, open_high=True)
         checks.instance("AnnealedPruning.permanent", self.permanent, bool, "True or False")
 
-    def check_state(self, view, state):
+    def check_state(self, view: LayerView, state: Any) -> None:
         if state is not None:
             rules = {"size": Number(int, 1)} if self.permanent else {"masked": Array(np.uint8, (view.n_connections,), 0, 1)}
             check_entries(self, view, state, **rules)
 
-    def between_epochs(self, view, state, progress, rng):
+    def between_epochs(self, view: LayerView, state: Any, progress: Progress, rng: np.random.Generator) -> tuple[Change | None, Any]:
         if view.index != self.layer:
             return None, state
         n = progress.n_epochs - self.post - self.first + 1
@@ -122,18 +123,18 @@ class AnnealedPruning(Policy):
         masked[rng.choice(at, int(before * share), replace=False)] = False
         return (Change(zero=slots) if at.size else None), {"masked": masked.astype(np.uint8)}
 
-    def _mask(self, values, masked, i, n):
+    def _mask(self, values: np.ndarray, masked: np.ndarray, i: int, n: int) -> np.ndarray:
         """Return the mask after pruning i of n: the old one, and of the unmasked as many as leave M_e of them."""
         unmasked = np.flatnonzero(~masked)
         masked = masked.copy()
         masked[unmasked[self._choose(values[unmasked], unmasked.size - self._n_unmasked(values.size, i, n))]] = True
         return masked
 
-    def _n_unmasked(self, size, i, n):
+    def _n_unmasked(self, size: int, i: int, n: int) -> int:
         """Return M_e after pruning i of n of a layer that began with `size` connections."""
         n_kept = max(1, round(self.keep * size))
         return round(size * Annealed(n_kept / size, self.mu)(i, n))
 
-    def _choose(self, values, count):
+    def _choose(self, values: np.ndarray, count: int) -> np.ndarray:
         """Return where the `count` values are that the target names; none if it is below 1."""
         return (largest_magnitude if self.target == "largest" else smallest_magnitude)(values, max(0, count))

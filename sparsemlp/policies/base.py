@@ -1,9 +1,12 @@
 """The contract between a training run and a policy; `view.py` holds what a policy is shown."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
+
+import numpy as np
 
 from ..errors import CheckpointError
 from ..schedules import as_schedule
+from ..weights.change import Change
 from .view import LayerView, Progress
 
 __all__ = ["NEEDS", "LayerView", "Policy", "Progress"]
@@ -44,15 +47,15 @@ class Policy:
     needs: ClassVar[frozenset] = frozenset()
     start_batches = 0
 
-    def __init_subclass__(cls, **kwargs):
+    def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if not isinstance(cls.needs, frozenset) or not cls.needs <= NEEDS:
             raise TypeError(f"{cls.__name__}.needs must be a frozenset of {', '.join(sorted(NEEDS))}; got {cls.needs!r}.")
 
-    def start(self, view, rng):
+    def start(self, view: LayerView, rng: np.random.Generator) -> Any:
         """Return the policy's state of one layer at the beginning of a run."""
 
-    def at_start(self, views, rngs):
+    def at_start(self, views: list[LayerView], rngs: list[np.random.Generator]) -> list[Change | None]:
         """Return a list with a Change or None for each layer, before the first step of a run.
 
         Parameters
@@ -63,7 +66,7 @@ class Policy:
         """
         return [None] * len(views)
 
-    def needs_at(self, index, state, progress):
+    def needs_at(self, index: int, state: Any, progress: Progress) -> frozenset[str]:
         """Return what of `needs` the coming step must compute for layer `index`: a frozenset.
 
         Asked before each step if `needs` is not empty, so cheap. A step that computes nothing takes the fused kernels. What the
@@ -71,7 +74,7 @@ class Policy:
         """
         return self.needs
 
-    def may_return(self, index, state, progress):
+    def may_return(self, index: int, state: Any, progress: Progress) -> bool:
         """Return whether this policy may bring removed connections of a dense layer back by their gradients, which only a dense layer has.
 
         If so, the layer stays dense and masked, whatever its density; else it becomes sparse as soon as its density is below the
@@ -79,20 +82,20 @@ class Policy:
         """
         return False
 
-    def numbers(self, epoch, n_epochs):
+    def numbers(self, epoch: int, n_epochs: int) -> dict[str, float]:
         """Return what the history says of the change after epoch `epoch`: a dict of names and numbers; by default its zeta."""
         zeta = getattr(self, "zeta", None)
         return {} if zeta is None else {"zeta": float(as_schedule(zeta)(epoch, n_epochs))}
 
-    def on_step(self, view, state, progress, rng):
+    def on_step(self, view: LayerView, state: Any, progress: Progress, rng: np.random.Generator) -> tuple[Change | None, Any]:
         """Return (Change or None, state), after an optimizer step."""
         return None, state
 
-    def between_epochs(self, view, state, progress, rng):
+    def between_epochs(self, view: LayerView, state: Any, progress: Progress, rng: np.random.Generator) -> tuple[Change | None, Any]:
         """Return (Change or None, state), between two epochs, before the first step of the next."""
         return None, state
 
-    def check_state(self, view, state):
+    def check_state(self, view: LayerView, state: Any) -> None:
         """Raise CheckpointError unless `state`, read from a file, is one that this policy may have of this layer.
 
         A policy with a state says here what lengths, dtypes and ranges it must have: `check_entries` in `state_checks.py` does. One that

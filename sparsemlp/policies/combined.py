@@ -1,9 +1,13 @@
 """`Combined`: K-starts, and dissipating gradients on top."""
 
 from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
 
 from .. import checks
-from .base import Policy
+from ..weights.change import Change
+from .base import LayerView, Policy, Progress
 from .dissipating_gradients import DissipatingGradients
 from .k_starts import KStarts
 
@@ -39,7 +43,7 @@ class Combined(Policy):
     starts: KStarts = field(default_factory=KStarts)
     gradients: DissipatingGradients = field(default_factory=DissipatingGradients)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         checks.instance("Combined.starts", self.starts, KStarts, "sm.KStarts(k=10, p=0.5)")
         checks.instance("Combined.gradients", self.gradients, DissipatingGradients, "sm.DissipatingGradients()")
         if self.gradients.by != "gradient":
@@ -49,18 +53,18 @@ class Combined(Policy):
             )
         object.__setattr__(self, "needs", self.starts.needs | self.gradients.needs)
 
-    def start(self, view, rng):
+    def start(self, view: LayerView, rng: np.random.Generator) -> Any:
         return self.starts.start(view, rng)
 
-    def needs_at(self, index, state, progress):
+    def needs_at(self, index: int, state: Any, progress: Progress) -> frozenset[str]:
         return self.starts.needs_at(index, state, progress) | self.gradients.needs_at(index, None, progress)
 
-    def on_step(self, view, state, progress, rng):
+    def on_step(self, view: LayerView, state: Any, progress: Progress, rng: np.random.Generator) -> tuple[Change | None, Any]:
         return self.starts.on_step(view, state, progress, rng)
 
-    def between_epochs(self, view, state, progress, rng):
+    def between_epochs(self, view: LayerView, state: Any, progress: Progress, rng: np.random.Generator) -> tuple[Change | None, Any]:
         change, _ = self.gradients.between_epochs(view, None, progress, rng)
         return change, state if change is None else self.starts.without(view, state, change.drop)
 
-    def check_state(self, view, state):
+    def check_state(self, view: LayerView, state: Any) -> None:
         self.starts.check_state(view, state)

@@ -1,13 +1,13 @@
 """`DissipatingGradients`: remove the connections that the first epochs hardly moved."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from .. import checks
 from ..weights.change import Change
-from .base import Policy
+from .base import LayerView, Policy, Progress
 from .state_checks import Array, check_entries
 
 
@@ -56,25 +56,25 @@ class DissipatingGradients(Policy):
     by: str = "gradient"
     needs: ClassVar[frozenset] = frozenset({"accumulated_gradient"})
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         checks.real("DissipatingGradients.epsilon", self.epsilon, 0)
         checks.integer("DissipatingGradients.epochs", self.epochs, 1)
         checks.choice("DissipatingGradients.by", self.by, ("gradient", "displacement"))
         if self.by == "displacement":
             object.__setattr__(self, "needs", frozenset())
 
-    def start(self, view, rng):
+    def start(self, view: LayerView, rng: np.random.Generator) -> Any:
         return {"initial": view.values.copy()} if self.by == "displacement" else None
 
-    def check_state(self, view, state):
+    def check_state(self, view: LayerView, state: Any) -> None:
         if state is not None:
             largest = float(np.finfo(view.data.dtype).max)
             check_entries(self, view, state, initial=Array(view.data.dtype, (view.n_connections,), -largest, largest))
 
-    def needs_at(self, index, state, progress):
+    def needs_at(self, index: int, state: Any, progress: Progress) -> frozenset[str]:
         return self.needs if progress.epoch < self.epochs else frozenset()
 
-    def between_epochs(self, view, state, progress, rng):
+    def between_epochs(self, view: LayerView, state: Any, progress: Progress, rng: np.random.Generator) -> tuple[Change | None, Any]:
         if progress.epoch >= self.epochs:
             return None, state
         if self.by == "gradient":

@@ -1,11 +1,14 @@
 """`FSA`: feature selection with annealing, which removes small connections after every step."""
 
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from .. import checks
 from ..schedules import Annealed
 from ..weights.change import Change
-from .base import Policy
+from .base import LayerView, Policy, Progress
 from .layer_choice import check_layers, is_for, n_possible, smallest
 from .state_checks import Number, check_entries
 
@@ -54,20 +57,20 @@ class FSA(Policy):
     every: int = 1
     layers: tuple | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         checks.fraction("FSA.keep", self.keep, open_low=True)
         checks.real("FSA.mu", self.mu, 0)
         checks.integer("FSA.every", self.every, 1)
         object.__setattr__(self, "layers", check_layers("FSA.layers", self.layers))
 
-    def start(self, view, rng):
+    def start(self, view: LayerView, rng: np.random.Generator) -> Any:
         return {"done": False} if is_for(self.layers, view) else None
 
-    def check_state(self, view, state):
+    def check_state(self, view: LayerView, state: Any) -> None:
         if state is not None:
             check_entries(self, view, state, done=Number(bool))
 
-    def on_step(self, view, state, progress, rng):
+    def on_step(self, view: LayerView, state: Any, progress: Progress, rng: np.random.Generator) -> tuple[Change | None, Any]:
         if state is None or state["done"]:
             return None, state
         e = progress.fit_step + 1

@@ -1,11 +1,15 @@
 """`IterativePruning`: follow a sparsity that grows during training."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from .. import checks
 from ..schedules import CubicSparsity, as_schedule
 from ..weights.change import Change
-from .base import Policy
+from .base import LayerView, Policy, Progress
 from .layer_choice import check_layers, is_for, n_possible, smallest, threshold_of
 from .state_checks import MAX, Number, check_entries
 
@@ -48,28 +52,28 @@ class IterativePruning(Policy):
     ValueError: IterativePruning.sparsity must be in [0, 1]; got 95. Fractions, not percent.
     """
 
-    sparsity: object = CubicSparsity(0.0, 0.9)
+    sparsity: float | Callable[[float, float], float] = CubicSparsity(0.0, 0.9)
     every: int | None = None
     layers: tuple | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         as_schedule(self.sparsity, "IterativePruning.sparsity", 0, 1)
         if self.every is not None:
             checks.integer("IterativePruning.every", self.every, 1)
         object.__setattr__(self, "layers", check_layers("IterativePruning.layers", self.layers))
 
-    def sparsity_at(self, time, n_epochs):
+    def sparsity_at(self, time: float, n_epochs: int) -> float:
         """Return s(t), checked; time in epochs."""
         return checks.fraction(f"IterativePruning.sparsity at epoch {time:g}", as_schedule(self.sparsity)(time, n_epochs), open_high=True)
 
-    def start(self, view, rng):
+    def start(self, view: LayerView, rng: np.random.Generator) -> Any:
         return {"threshold": 0.0} if is_for(self.layers, view) else None
 
-    def check_state(self, view, state):
+    def check_state(self, view: LayerView, state: Any) -> None:
         if state is not None:
             check_entries(self, view, state, threshold=Number(float, 0, MAX))
 
-    def on_step(self, view, state, progress, rng):
+    def on_step(self, view: LayerView, state: Any, progress: Progress, rng: np.random.Generator) -> tuple[Change | None, Any]:
         if self.every is None or state is None:
             return None, state
         done = progress.fit_step + 1
@@ -77,12 +81,12 @@ class IterativePruning(Policy):
             return None, state
         return self._prune(view, state, done / progress.n_steps, progress.n_epochs)
 
-    def between_epochs(self, view, state, progress, rng):
+    def between_epochs(self, view: LayerView, state: Any, progress: Progress, rng: np.random.Generator) -> tuple[Change | None, Any]:
         if self.every is not None or state is None:
             return None, state
         return self._prune(view, state, progress.epoch + 1, progress.n_epochs - 1)
 
-    def _prune(self, view, state, time, n_epochs):
+    def _prune(self, view: LayerView, state: Any, time: float, n_epochs: int) -> tuple[Change | None, Any]:
         n_kept = round((1 - self.sparsity_at(time, n_epochs)) * n_possible(view))
         drop = smallest(view, max(1, n_kept))
         if not drop.size:

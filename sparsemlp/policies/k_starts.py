@@ -1,6 +1,7 @@
 """`KStarts`: of k random masks drawn at initialization, the fittest becomes the topology."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -8,7 +9,7 @@ from .. import checks
 from ..errors import CheckpointError
 from ..weights.change import Change
 from . import packed_masks as bits
-from .base import Policy
+from .base import LayerView, Policy, Progress
 
 FITNESSES = {  # what is summed over the connections that a mask keeps, and so what the trainer must provide
     "magnitude": frozenset(),
@@ -73,7 +74,7 @@ class KStarts(Policy):
     sums: str = "signed"
     drop_every: int = 5
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         checks.integer("KStarts.k", self.k, 1)
         checks.fraction("KStarts.p", self.p, open_high=True)
         checks.choice("KStarts.fitness", self.fitness, FITNESSES)
@@ -81,15 +82,15 @@ class KStarts(Policy):
         checks.integer("KStarts.drop_every", self.drop_every, 1)
         object.__setattr__(self, "needs", FITNESSES[self.fitness])
 
-    def start(self, view, rng):
+    def start(self, view: LayerView, rng: np.random.Generator) -> Any:
         n = view.n_connections
         masks = bits.draw(n, self.k, round(float(self.p) * n), rng)
         return {"masks": masks, "numbers": np.arange(self.k), "connections": n, "steps": 0, "best": -1}
 
-    def needs_at(self, index, state, progress):
+    def needs_at(self, index: int, state: Any, progress: Progress) -> frozenset[str]:
         return self.needs if len(state["masks"]) else frozenset()
 
-    def on_step(self, view, state, progress, rng):
+    def on_step(self, view: LayerView, state: Any, progress: Progress, rng: np.random.Generator) -> tuple[Change | None, Any]:
         masks, numbers, steps = state["masks"], state["numbers"], state["steps"] + 1
         if not len(masks):
             return None, state
@@ -104,7 +105,7 @@ class KStarts(Policy):
             return Change(zero=removed), state
         return Change(drop=removed), {**state, "masks": np.zeros((0, 0), np.uint8), "numbers": np.zeros(0, np.int64)}
 
-    def fitnesses(self, view, masks):
+    def fitnesses(self, view: LayerView, masks: np.ndarray) -> np.ndarray:
         """Return float64[k]: the fitness of each mask, uint8[k, ceil(connections / 8)]."""
         summed = {
             "magnitude": (view.data,),
@@ -118,7 +119,7 @@ class KStarts(Policy):
             total += bits.sums(masks, np.abs(values) if self.sums == "absolute" else values)
         return total
 
-    def without(self, view, state, drop):
+    def without(self, view: LayerView, state: Any, drop: np.ndarray) -> Any:
         """Return the state after something else has dropped connections; `drop` : their slots in `view.data`, ascending, before that."""
         if not len(state["masks"]):
             return state
@@ -126,12 +127,12 @@ class KStarts(Policy):
         n = state["connections"]
         return {**state, "masks": bits.without(state["masks"], n, ranks), "connections": n - len(ranks)}
 
-    def check_state(self, view, state):
+    def check_state(self, view: LayerView, state: Any) -> None:
         problem = self._problem(view, state)
         if problem:
             raise CheckpointError(f"the state of KStarts of layer {view.index} {problem}.")
 
-    def _problem(self, view, state):
+    def _problem(self, view: LayerView, state: Any) -> str | None:
         """Return what is wrong with a state that was read from a file; None if nothing is."""
         if not isinstance(state, dict) or set(state) != {"masks", "numbers", "connections", "steps", "best"}:
             return f"must have masks, numbers, connections, steps and best; got {state!r:.80}"

@@ -1,8 +1,11 @@
 """Growth gradients: those of connections that do not exist, as policies ask for them through `LayerView.steepest`."""
 
+from typing import Any
+
 import numpy as np
 
 from .select import largest_magnitude
+from .view import LayerView
 
 REDUCED = 1 << 20  # cells whose gradients ranks add up at a time
 SPARE = 1024  # candidates beyond twice what is wanted, so that small requests are sorted out seldom
@@ -21,10 +24,10 @@ class TiledGrowth:
         Gradient of the loss at its pre-activation.
     """
 
-    def __init__(self, w, n_threads, x, dy):
+    def __init__(self, w: Any, n_threads: int, x: np.ndarray, dy: np.ndarray) -> None:
         self.w, self.n_threads, self.x, self.dy = w, n_threads, x, dy
 
-    def at(self, cells):
+    def at(self, cells: np.ndarray) -> np.ndarray:
         """Return float[len(cells)]: the gradients in the cells i * n_out + j, whether there is a connection or not."""
         from ..kernels.missing_gradients import gradients_at
 
@@ -32,7 +35,7 @@ class TiledGrowth:
         gradients_at(self.w, self.x, self.dy, np.ascontiguousarray(cells, np.int64), out)
         return out
 
-    def largest(self, view, k, drop):
+    def largest(self, view: LayerView, k: int, drop: np.ndarray) -> np.ndarray:
         """Return int64[k], the cells, ascending, of the missing connections with the largest gradients; those of `drop` count as missing.
 
         n_in * n_out * batch multiply-adds; a row of the gradient for each thread, and 24 bytes for each of the k and thread.
@@ -57,14 +60,14 @@ class DenseGrowth:
     gradient : float[n_in * n_out]
     """
 
-    def __init__(self, gradient):
+    def __init__(self, gradient: np.ndarray) -> None:
         self.gradient = gradient
 
-    def at(self, cells):
+    def at(self, cells: np.ndarray) -> np.ndarray:
         """As `TiledGrowth.at`."""
         return self.gradient[cells]
 
-    def largest(self, view, k, drop):
+    def largest(self, view: LayerView, k: int, drop: np.ndarray) -> np.ndarray:
         """As `TiledGrowth.largest`; O(n_in * n_out)."""
         missing = np.zeros(view.data.size, bool) if view.removed is None else view.removed.copy()
         missing[drop] = True
@@ -82,16 +85,16 @@ class ReducedGrowth:
     communicator : Communicator
     """
 
-    def __init__(self, growth, communicator):
+    def __init__(self, growth: Any, communicator: Any) -> None:
         self.growth, self.communicator = growth, communicator
 
-    def at(self, cells):
+    def at(self, cells: np.ndarray) -> np.ndarray:
         """As `TiledGrowth.at`: one all-reduce of as many numbers."""
         found = self.growth.at(cells)
         self.communicator.allreduce(found)
         return found
 
-    def largest(self, view, k, drop):
+    def largest(self, view: LayerView, k: int, drop: np.ndarray) -> np.ndarray:
         """As `TiledGrowth.largest`; all missing cells are reduced, a block of input units at a time."""
         n_in, n_out = view.shape
         filled = np.repeat(np.arange(n_in, dtype=np.int64) * n_out, np.diff(view.indptr)) + view.indices

@@ -1,10 +1,13 @@
 """`OneTimePruning`: train, remove the smallest connections once, train on."""
 
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from .. import checks
 from ..weights.change import Change
-from .base import Policy
+from .base import LayerView, Policy, Progress
 from .layer_choice import check_layers, is_for, n_possible, smallest, threshold_of
 from .state_checks import MAX, Number, check_entries
 
@@ -48,16 +51,16 @@ class OneTimePruning(Policy):
     after: int = 1
     layers: tuple | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         checks.fraction("OneTimePruning.sparsity", self.sparsity, open_high=True)
         checks.integer("OneTimePruning.after", self.after, 1)
         object.__setattr__(self, "layers", check_layers("OneTimePruning.layers", self.layers))
 
-    def check_state(self, view, state):
+    def check_state(self, view: LayerView, state: Any) -> None:
         if state is not None:
             check_entries(self, view, state, threshold=Number(float, 0, MAX))
 
-    def between_epochs(self, view, state, progress, rng):
+    def between_epochs(self, view: LayerView, state: Any, progress: Progress, rng: np.random.Generator) -> tuple[Change | None, Any]:
         if progress.epoch + 1 != self.after or not is_for(self.layers, view):
             return None, state
         drop = smallest(view, max(1, round((1 - self.sparsity) * n_possible(view))))

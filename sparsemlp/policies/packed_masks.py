@@ -8,7 +8,7 @@ BLOCK = 2**16
 """Bits unpacked at once, a byte each: bounds the memory beside the masks. A multiple of 8."""
 
 
-def draw(n, k, n_removed, rng):
+def draw(n: int, k: int, n_removed: int, rng: np.random.Generator) -> np.ndarray:
     """Draw k masks over n connections, each without `n_removed` of them; every such mask is equally likely.
 
     Parameters
@@ -35,12 +35,12 @@ def draw(n, k, n_removed, rng):
     return masks
 
 
-def removed(mask, n):
+def removed(mask: np.ndarray, n: int) -> np.ndarray:
     """Return the ranks among n connections, int64 and ascending, that one mask, uint8[ceil(n / 8)], leaves out."""
     return np.flatnonzero(np.unpackbits(mask, count=n) == 0)
 
 
-def sums(masks, values):
+def sums(masks: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Sum over each mask the values that it keeps.
 
     Parameters
@@ -71,7 +71,7 @@ def sums(masks, values):
     return totals
 
 
-def without(masks, n, ranks):
+def without(masks: np.ndarray, n: int, ranks: np.ndarray) -> np.ndarray:
     """Return the masks after these connections of n are gone: uint8[k, ceil((n - len(ranks)) / 8)]."""
     fewer = np.empty((len(masks), -(-(n - len(ranks)) // 8)), np.uint8)
     for old, new in zip(masks, fewer, strict=True):

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from .. import checks
 from ..topology.sampling import distinct
 from ..weights.change import Change
-from .base import Policy
+from .base import LayerView, Policy
 
 
 @dataclass(frozen=True)
@@ -39,13 +41,13 @@ class RandomPruning(Policy):
 
     p: float = 0.5
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         checks.fraction("RandomPruning.p", self.p, open_high=True)
 
-    def at_start(self, views, rngs):
+    def at_start(self, views: list[LayerView], rngs: list[np.random.Generator]) -> list[Change | None]:
         return [self._change(view, rng) for view, rng in zip(views, rngs, strict=True)]
 
-    def _change(self, view, rng):
+    def _change(self, view: LayerView, rng: np.random.Generator) -> Change | None:
         n = view.n_connections
         n_removed = round(float(self.p) * n)
         return Change(drop=view.slots_of(distinct(n, n_removed, rng))) if n_removed else None

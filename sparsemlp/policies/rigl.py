@@ -2,11 +2,13 @@
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
+
+import numpy as np
 
 from .. import checks
 from ..weights.change import Change
-from .base import Policy
+from .base import LayerView, Policy, Progress
 
 NOTHING: frozenset[str] = frozenset()
 
@@ -60,27 +62,27 @@ class RigL(Policy):
     until: float = 0.75
     candidates: int | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         checks.fraction("RigL.fraction", self.fraction, open_high=True)
         checks.integer("RigL.every", self.every, 1)
         checks.fraction("RigL.until", self.until, open_low=True)
         if self.candidates is not None:
             checks.integer("RigL.candidates", self.candidates, 1)
 
-    def fraction_after(self, t, n_steps):
+    def fraction_after(self, t: int, n_steps: int) -> float:
         """Return the fraction that is replaced after step t, from 1, of a run of n_steps; 0 where nothing is."""
         end = self.until * n_steps
         if t % self.every or t >= end:
             return 0.0
         return self.fraction / 2 * (1 + math.cos(math.pi * t / end))
 
-    def _fraction_now(self, progress):
+    def _fraction_now(self, progress: Progress) -> float:
         return self.fraction_after(progress.fit_step + 1, progress.n_epochs * progress.n_steps)
 
-    def needs_at(self, index, state, progress):
+    def needs_at(self, index: int, state: Any, progress: Progress) -> frozenset[str]:
         return self.needs if self._fraction_now(progress) else NOTHING
 
-    def on_step(self, view, state, progress, rng):
+    def on_step(self, view: LayerView, state: Any, progress: Progress, rng: np.random.Generator) -> tuple[Change | None, Any]:
         fraction = self._fraction_now(progress)
         if not fraction:
             return None, state

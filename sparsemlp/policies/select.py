@@ -5,7 +5,7 @@ import numpy as np
 from .. import checks
 
 
-def smallest_magnitude(values, k):
+def smallest_magnitude(values: np.ndarray, k: int) -> np.ndarray:
     """Return the indices of the k values closest to zero.
 
     Parameters
@@ -31,7 +31,7 @@ def smallest_magnitude(values, k):
     return _smallest(values, 0, k, 0)
 
 
-def largest_magnitude(values, k):
+def largest_magnitude(values: np.ndarray, k: int) -> np.ndarray:
     """Return the indices of the k values farthest from zero.
 
     Parameters
@@ -54,7 +54,7 @@ def largest_magnitude(values, k):
     return np.flatnonzero(taken)
 
 
-def smallest_by_sign(values, fraction):
+def smallest_by_sign(values: np.ndarray, fraction: float) -> np.ndarray:
     """Return the indices of the fraction of the positive values closest to zero, and of the same fraction of the negative ones.
 
     Parameters
@@ -84,7 +84,9 @@ def smallest_by_sign(values, fraction):
     return _smallest(values, 1, int(fraction * positive), int(fraction * negative))
 
 
-def draw_empty(shape, indptr, indices, drop, m, rng):
+def draw_empty(
+    shape: tuple[int, int], indptr: np.ndarray, indices: np.ndarray, drop: np.ndarray, m: int, rng: np.random.Generator
+) -> np.ndarray:
     """Draw m different empty cells of a layer, each set of m equally likely.
 
     Parameters
@@ -135,7 +137,7 @@ def draw_empty(shape, indptr, indices, drop, m, rng):
     return cells
 
 
-def _smallest(values, by_sign, k_positive, k_negative):
+def _smallest(values: np.ndarray, by_sign: int, k_positive: int, k_negative: int) -> np.ndarray:
     from ..kernels.select import smallest
     from ..kernels.simd import WIDTH
 
@@ -144,11 +146,11 @@ def _smallest(values, by_sign, k_positive, k_negative):
     return out
 
 
-def _bits(values):
+def _bits(values: np.ndarray) -> np.ndarray:
     return _locked(values).view(np.uint32 if values.dtype == np.float32 else np.uint64)
 
 
-def _locked(array):
+def _locked(array: np.ndarray) -> np.ndarray:
     """Return a contiguous view that cannot be written to: one compiled kernel serves a layer's own arrays and a policy's view of them."""
     view = np.ascontiguousarray(array).view()
     view.flags.writeable = False

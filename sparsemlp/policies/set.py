@@ -1,13 +1,15 @@
 """`SET`: between epochs, replace the connections closest to zero by random ones."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from .. import checks
 from ..schedules import as_schedule
 from ..weights.change import Change
-from .base import Policy
+from .base import LayerView, Policy, Progress
 from .select import smallest_by_sign
 
 
@@ -59,11 +61,11 @@ class SET(Policy):
     ValueError: SET.zeta must be in [0, 1); got 30. Fractions, not percent.
     """
 
-    zeta: object = 0.3
+    zeta: float | Callable[[float, float], float] = 0.3
     by: str = "sign"
     new: str = "zero"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if callable(self.zeta):
             as_schedule(self.zeta, "SET.zeta", 0, 1)
         else:
@@ -71,12 +73,12 @@ class SET(Policy):
         checks.choice("SET.by", self.by, ("sign", "magnitude"))
         checks.choice("SET.new", self.new, ("zero", "threshold", "initializer"))
 
-    def zeta_at(self, epoch, n_epochs):
+    def zeta_at(self, epoch: int, n_epochs: int) -> float:
         """Return the fraction replaced after this epoch, checked."""
         value = as_schedule(self.zeta)(epoch, n_epochs)
         return checks.fraction(f"SET.zeta at epoch {epoch}", value, open_high=True)
 
-    def between_epochs(self, view, state, progress, rng):
+    def between_epochs(self, view: LayerView, state: Any, progress: Progress, rng: np.random.Generator) -> tuple[Change | None, Any]:
         zeta = self.zeta_at(progress.epoch, progress.n_epochs)
         if view.n_connections == view.shape[0] * view.shape[1]:
             return None, state

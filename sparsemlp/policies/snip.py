@@ -1,13 +1,13 @@
 """`SNIP`: before training, keep the connections to which the loss is most sensitive."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from .. import checks
 from ..weights.change import Change
-from .base import Policy
+from .base import LayerView, Policy, Progress
 from .select import smallest_magnitude
 
 NOTHING: frozenset[str] = frozenset()
@@ -58,19 +58,19 @@ class SNIP(Policy):
     density: float
     batches: int = 1
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         checks.fraction("SNIP.density", self.density, open_low=True)
         checks.integer("SNIP.batches", self.batches, 1)
 
     @property
-    def start_batches(self):
+    def start_batches(self) -> int:  # type: ignore[override]
         """See `Policy`."""
         return self.batches
 
-    def needs_at(self, index, state, progress):
+    def needs_at(self, index: int, state: Any, progress: Progress) -> frozenset[str]:
         return NOTHING
 
-    def at_start(self, views, rngs):
+    def at_start(self, views: list[LayerView], rngs: list[np.random.Generator]) -> list[Change | None]:
         scores = [view.of_connections(view.data) * view.of_connections(view.gradient) for view in views]
         flat = np.concatenate(scores)
         gone = smallest_magnitude(flat, flat.size - round(self.density * flat.size))

@@ -1,10 +1,12 @@
 """Checks of a policy's state that comes from a file: which entries it has, of which kind, length and range."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ..errors import CheckpointError
+from .view import LayerView
 
 MAX = float(np.finfo(np.float64).max)  # for numbers that must be finite
 
@@ -25,7 +27,7 @@ class Number:
     low: float = -np.inf
     high: float = np.inf
 
-    def fault(self, value):
+    def fault(self, value: Any) -> str | None:
         """Return what the entry must be, if `value` is not that; else None."""
         good = {int: (int, np.integer), float: (float, np.floating), bool: (bool, np.bool_)}[self.kind]
         flag = isinstance(value, (bool, np.bool_))
@@ -46,12 +48,12 @@ class Array:
         The bounds of its content, both included; no NaN is inside.
     """
 
-    dtype: object
+    dtype: Any
     shape: tuple
     low: float = -np.inf
     high: float = np.inf
 
-    def fault(self, value):
+    def fault(self, value: Any) -> str | None:
         """Return what the entry must be, if `value` is not that; else None."""
         good = isinstance(value, np.ndarray) and value.dtype == self.dtype and value.ndim == len(self.shape)
         good = good and all(want in (None, got) for want, got in zip(self.shape, value.shape, strict=True))
@@ -60,7 +62,7 @@ class Array:
         return f"{np.dtype(self.dtype)}{list(self.shape)} from {self.low:g} to {self.high:g}"
 
 
-def check_entries(policy, view, state, **rules):
+def check_entries(policy: Any, view: LayerView, state: Any, **rules: Any) -> None:
     """Raise CheckpointError unless `state` is a dict with these entries and no others.
 
     Parameters

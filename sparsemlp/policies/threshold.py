@@ -1,13 +1,15 @@
 """`ThresholdPruning`: remove whatever is smaller than a number."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from .. import checks
 from ..schedules import as_schedule
 from ..weights.change import Change
-from .base import Policy
+from .base import LayerView, Policy, Progress
 from .layer_choice import check_layers, is_for
 from .state_checks import MAX, Number, check_entries
 
@@ -46,20 +48,20 @@ class ThresholdPruning(Policy):
     ThresholdPruning(threshold=0.05, relative=False, layers=None)
     """
 
-    threshold: object
+    threshold: float | Callable[[float, float], float]
     relative: bool = False
     layers: tuple | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         as_schedule(self.threshold, "ThresholdPruning.threshold")
         checks.instance("ThresholdPruning.relative", self.relative, bool, "True")
         object.__setattr__(self, "layers", check_layers("ThresholdPruning.layers", self.layers))
 
-    def check_state(self, view, state):
+    def check_state(self, view: LayerView, state: Any) -> None:
         if state is not None:
             check_entries(self, view, state, threshold=Number(float, 0, MAX))
 
-    def between_epochs(self, view, state, progress, rng):
+    def between_epochs(self, view: LayerView, state: Any, progress: Progress, rng: np.random.Generator) -> tuple[Change | None, Any]:
         if not is_for(self.layers, view):
             return None, state
         done = progress.epoch + 1

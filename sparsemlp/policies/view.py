@@ -1,8 +1,12 @@
 """What a policy is shown: `Progress`, where a run is, and `LayerView`, a layer that it can look at and not write to."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .. import checks
 from .select import draw_empty, largest_magnitude, smallest_magnitude
@@ -30,9 +34,9 @@ class Progress:
     n_epochs: int
     step: int
     n_steps: int
-    fit_step: int | None = None
+    fit_step: int = None  # type: ignore[assignment]  # becomes `step`
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.fit_step is None:
             object.__setattr__(self, "fit_step", self.step)
 
@@ -66,17 +70,25 @@ class LayerView:
 
     index: int
     shape: tuple
-    indptr: np.ndarray | None
-    indices: np.ndarray | None
+    indptr: Any
+    indices: Any
     data: np.ndarray
-    removed: np.ndarray | None = None
-    gradient: np.ndarray | None = None
-    accumulated_gradient: np.ndarray | None = None
-    growth_gradient: object = None
-    initializer: object = None
+    removed: Any = None
+    gradient: Any = None
+    accumulated_gradient: Any = None
+    growth_gradient: Any = None
+    initializer: Any = None
 
     @classmethod
-    def of(cls, layer, index, *, gradient=None, accumulated_gradient=None, growth_gradient=None):
+    def of(
+        cls,
+        layer: Any,
+        index: int,
+        *,
+        gradient: np.ndarray | None = None,
+        accumulated_gradient: np.ndarray | None = None,
+        growth_gradient: Any = None,
+    ) -> LayerView:
         """Return the view of a layer (anything with `weights` and `initializer`); costs microseconds, copies nothing."""
         weights = layer.weights
         indptr, indices, removed = (_locked(getattr(weights, name, None)) for name in ("indptr", "indices", "removed"))
@@ -94,41 +106,41 @@ class LayerView:
         )
 
     @property
-    def is_dense(self):
+    def is_dense(self) -> bool:
         """Stored as a 2-D array, where removed connections are masked: a change of it drops and grows slots of all of `data`."""
         return self.indptr is None
 
     @property
-    def n_connections(self):
+    def n_connections(self) -> int:
         return self.data.size - (0 if self.removed is None else int(np.count_nonzero(self.removed)))
 
     @property
-    def density(self):
+    def density(self) -> float:
         """connections / (n_in * n_out)"""
         return self.n_connections / (self.shape[0] * self.shape[1])
 
     # ---- the same for sparse and for masked dense layers ----
     @property
-    def slots(self):
+    def slots(self) -> np.ndarray:
         """int64[connections]: the slots in `data` that hold connections, ascending; all of them unless some are masked."""
         return np.arange(self.data.size) if self.removed is None else np.flatnonzero(~self.removed)
 
     @property
-    def values(self):
+    def values(self) -> np.ndarray:
         """float[connections]: `data` without what is masked."""
         return self.of_connections(self.data)
 
-    def of_connections(self, array):
+    def of_connections(self, array: np.ndarray) -> np.ndarray:
         """Return the entries that belong to connections, of an array that is aligned with `data`."""
         return array if self.removed is None else array[~self.removed]
 
-    def slots_of(self, ranks):
+    def slots_of(self, ranks: np.ndarray) -> np.ndarray:
         """Turn indices into `values` into slots in `data`, which a `Change` wants."""
         return ranks if self.removed is None else np.flatnonzero(~self.removed)[ranks]
 
     positions, positions_of = slots, slots_of  # their names in version 0.1, which policies of users may call
 
-    def smallest(self, k, scores=None):
+    def smallest(self, k: int, scores: np.ndarray | None = None) -> np.ndarray:
         """Return the slots in `data` of the k connections with the smallest magnitudes.
 
         Parameters
@@ -144,7 +156,7 @@ class LayerView:
         """
         return self.slots_of(smallest_magnitude(self.of_connections(self.data if scores is None else scores), k))
 
-    def draw_empty(self, n, rng, drop=()):
+    def draw_empty(self, n: int, rng: np.random.Generator, drop: ArrayLike = ()) -> np.ndarray:
         """Draw n different empty cells, each set equally likely.
 
         Parameters
@@ -167,7 +179,9 @@ class LayerView:
         indptr = np.searchsorted(slots, np.arange(n_in + 1) * n_out).astype(np.int32)
         return draw_empty(self.shape, indptr, (slots % n_out).astype(np.int32), np.searchsorted(slots, drop), n, rng)
 
-    def steepest(self, n, drop=(), *, candidates=None, rng=None):
+    def steepest(
+        self, n: int, drop: ArrayLike = (), *, candidates: int | None = None, rng: np.random.Generator | None = None
+    ) -> np.ndarray:
         """Return the cells of the n missing connections whose gradients are largest in magnitude.
 
         Parameters
@@ -201,10 +215,10 @@ class LayerView:
             return np.zeros(0, np.int64)
         if candidates is None:
             return self.growth_gradient.largest(self, n, drop)
-        cells = self.draw_empty(min(max(candidates, n), n_missing), rng, drop)
+        cells = self.draw_empty(min(max(candidates, n), n_missing), rng, drop)  # type: ignore[arg-type]  # given with candidates
         return cells[largest_magnitude(self.growth_gradient.at(cells), n)]
 
-    def sample(self, n, rng, n_connections=None):
+    def sample(self, n: int, rng: np.random.Generator, n_connections: int | None = None) -> np.ndarray:
         """Draw values for n new connections by the layer's initializer.
 
         Parameters
@@ -229,7 +243,7 @@ class LayerView:
         return self.initializer.sample(rng, n, *self.shape, n_connections, self.data.dtype)
 
 
-def _locked(array):
+def _locked(array: np.ndarray | None) -> Any:
     """Return a view that cannot be written to."""
     if array is None:
         return None

@@ -39,14 +39,14 @@ class Constant(Schedule):
 
     value: float
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         checks.real("Constant.value", self.value, 0, inf)
 
-    def at(self, epoch, n_epochs):
+    def at(self, epoch: float, n_epochs: float) -> float:
         return self.value
 
     @property
-    def bounds(self):
+    def bounds(self) -> tuple[float, float]:
         return self.value, self.value
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from math import cos, inf, pi
+from typing import Any
 
 from .. import checks
 from .base import Schedule
@@ -30,15 +31,15 @@ class ExponentialDecay(Schedule):
     start: float
     interest: float
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         checks.real("ExponentialDecay.start", self.start, 0, inf)
         checks.fraction("ExponentialDecay.interest", self.interest, open_high=True)
 
-    def at(self, epoch, n_epochs):
+    def at(self, epoch: float, n_epochs: float) -> float:
         return self.start * (1 - self.interest) ** epoch
 
     @property
-    def bounds(self):
+    def bounds(self) -> tuple[float, float]:
         return 0.0, self.start
 
 
@@ -64,14 +65,14 @@ class LinearDecrease(Schedule):
     high: float
     low: float
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check_high_low(self)
 
-    def at(self, epoch, n_epochs):
+    def at(self, epoch: float, n_epochs: float) -> float:
         return self.low + (self.high - self.low) * (n_epochs - epoch) / n_epochs
 
     @property
-    def bounds(self):
+    def bounds(self) -> tuple[float, float]:
         return self.low, self.high
 
 
@@ -100,17 +101,17 @@ class Oscillating(Schedule):
     low: float
     k: int = 1
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check_high_low(self)
         checks.integer("Oscillating.k", self.k, 0)
 
-    def at(self, epoch, n_epochs):
+    def at(self, epoch: float, n_epochs: float) -> float:
         period = 2 * n_epochs / (3 + 2 * self.k)
         up = (1 + cos(2 * pi * epoch / period)) / 2  # in [0, 1], so that rounding cannot leave low ... high
         return self.low + (self.high - self.low) * up
 
     @property
-    def bounds(self):
+    def bounds(self) -> tuple[float, float]:
         return self.low, self.high
 
 
@@ -144,14 +145,14 @@ class CubicSparsity(Schedule):
     begin: float = 0
     end: float | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         checks.fraction("CubicSparsity.final", self.final, open_high=True)
         checks.real("CubicSparsity.initial", self.initial, 0, self.final, fix="Sparsity only grows: final >= initial.")
         checks.real("CubicSparsity.begin", self.begin, 0, inf)
         if self.end is not None:
             checks.real("CubicSparsity.end", self.end, self.begin, inf, open_low=True, fix="end comes after begin.")
 
-    def at(self, epoch, n_epochs):
+    def at(self, epoch: float, n_epochs: float) -> float:
         end = n_epochs if self.end is None else self.end
         if not self.begin < end <= n_epochs:
             raise ValueError(
@@ -162,7 +163,7 @@ class CubicSparsity(Schedule):
         return self.final + (self.initial - self.final) * to_go**3
 
     @property
-    def bounds(self):
+    def bounds(self) -> tuple[float, float]:
         return self.initial, self.final
 
 
@@ -201,21 +202,21 @@ class Annealed(Schedule):
     mu: float = 1.0
     until: float = 1.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         checks.fraction("Annealed.keep", self.keep, open_low=True)
         checks.real("Annealed.mu", self.mu, 0, inf)
         checks.fraction("Annealed.until", self.until, open_low=True)
 
-    def at(self, epoch, n_epochs):
+    def at(self, epoch: float, n_epochs: float) -> float:
         x = epoch / n_epochs
         return self.keep + (1 - self.keep) * max(0.0, (1 - x / self.until) / (2 * x * self.mu + 1))
 
     @property
-    def bounds(self):
+    def bounds(self) -> tuple[float, float]:
         return self.keep, 1.0
 
 
-def _check_high_low(schedule):
+def _check_high_low(schedule: Any) -> None:
     """Check the `high` and `low` of a schedule."""
     name = type(schedule).__name__
     checks.real(f"{name}.low", schedule.low, 0, inf)

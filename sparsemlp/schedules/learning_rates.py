@@ -39,11 +39,11 @@ class WarmupCosine(Schedule):
     lr: float
     warmup: float = 0.05
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         checks.real("WarmupCosine.lr", self.lr, 0, inf, open_low=True)
         checks.fraction("WarmupCosine.warmup", self.warmup, open_high=True)
 
-    def at(self, epoch, n_epochs):
+    def at(self, epoch: float, n_epochs: float) -> float:
         x = epoch / n_epochs
         if x < self.warmup:
             return self.lr * (FIRST + (1 - FIRST) * x / self.warmup)
@@ -51,7 +51,7 @@ class WarmupCosine(Schedule):
         return self.lr * sin(pi / 2 * left) ** 2  # (1 + cos) / 2 would round to 0 shortly before the end
 
     @property
-    def bounds(self):
+    def bounds(self) -> tuple[float, float]:
         return 0.0, self.lr
 
 
@@ -82,18 +82,18 @@ class Cosine(Schedule):
     start: float
     until: float | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         checks.real("Cosine.start", self.start, 0, inf)
         if self.until is not None:
             checks.fraction("Cosine.until", self.until, open_low=True)
 
-    def at(self, epoch, n_epochs):
+    def at(self, epoch: float, n_epochs: float) -> float:
         until = FOR_POLICIES if self.until is None else self.until
         x = epoch / (until * n_epochs)
         return self.start / 2 * (1 + cos(pi * x)) if x < 1 else 0.0
 
     @property
-    def bounds(self):
+    def bounds(self) -> tuple[float, float]:
         return 0.0, self.start
 
 
@@ -118,16 +118,16 @@ class StepDecay(Schedule):
     factor: float
     every: float
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         checks.real("StepDecay.start", self.start, 0, inf)
         checks.fraction("StepDecay.factor", self.factor, open_low=True)
         checks.real("StepDecay.every", self.every, 0, inf, open_low=True)
 
-    def at(self, epoch, n_epochs):
+    def at(self, epoch: float, n_epochs: float) -> float:
         return self.start * self.factor ** floor(epoch / self.every)
 
     @property
-    def bounds(self):
+    def bounds(self) -> tuple[float, float]:
         return 0.0, self.start
 
 

@@ -1,6 +1,7 @@
 """Topologies: which connections a layer starts from. One rule per file; `base.py` says what a topology is."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from .. import checks
 from .base import LARGEST, Topology
@@ -83,7 +84,7 @@ def resolve(topology: Topology | Sequence, sizes: Sequence[int]) -> list[Topolog
     return [layer.layers([n_in, n_out])[0] for layer, n_in, n_out in zip(layers, sizes, sizes[1:], strict=False)]
 
 
-def _flat(topology):
+def _flat(topology: Any) -> Any:
     """Return the topologies of a nested sequence as one list."""
     if isinstance(topology, Topology):
         return [topology]

@@ -1,10 +1,12 @@
 """What every topology is: a rule that answers which connections one layer has."""
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 import numpy as np
 
 from ..errors import TopologyError
+from ..initializers import Initializer
 from ..weights.sparse import SparseWeights
 
 LARGEST = 2**31 - 1
@@ -47,7 +49,7 @@ class Topology(ABC):
     values = None
     needs_data = False
 
-    def fitted(self, X, y, layer: int) -> "Topology":
+    def fitted(self, X: Any, y: Any, layer: int) -> "Topology":
         """Return the topology that these data make of this one; asked once, when a net is built, if `needs_data`.
 
         Parameters
@@ -91,7 +93,15 @@ class Topology(ABC):
         Time and memory follow the connections and the units, never n_in * n_out.
         """
 
-    def weights(self, n_in, n_out, initializer, dtype, topology_rng, weights_rng):
+    def weights(
+        self,
+        n_in: int,
+        n_out: int,
+        initializer: Initializer,
+        dtype: Any,
+        topology_rng: np.random.Generator,
+        weights_rng: np.random.Generator,
+    ) -> Any:
         """Return the `SparseWeights` of a layer: the connections of `build`, with `values` or numbers that the initializer draws."""
         indptr, indices = self.build(n_in, n_out, topology_rng)
         given = self.values

@@ -1,5 +1,8 @@
 """The columns of a data set, read a few rows at a time, in an order that depends on what they hold and not on where they stand."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 import scipy.sparse as sp
 
@@ -42,7 +45,7 @@ class Columns:
     True
     """
 
-    def __init__(self, X, max_rows=None):
+    def __init__(self, X: Any, max_rows: int | None = None) -> None:
         self.X = X.tocsr() if sp.issparse(X) else X
         n, self.n_in = self.X.shape
         taken = n if max_rows is None else min(n, max_rows)
@@ -52,7 +55,7 @@ class Columns:
         self.kept = taken * self.n_in <= KEPT
         self._kept = list(self.pieces()) if self.kept else None
 
-    def pieces(self):
+    def pieces(self) -> Iterator[Any]:
         """Yield (rows, float32[len(rows), n_in]), the values finite; not to be changed."""
         if self._kept is not None:
             yield from self._kept
@@ -66,7 +69,7 @@ class Columns:
                 raise ValueError("data must have finite X, within float32; it holds NaN, infinity or values beyond 3e38.")
             yield rows, part[:, self.order]
 
-    def _hashes(self):
+    def _hashes(self) -> np.ndarray:
         """Return uint64[n_in]: for each column the sum of random odd multiples of its values' bits, modulo 2**64."""
         rng = np.random.Generator(np.random.PCG64(0))
         hashes = np.zeros(self.n_in, np.uint64)
@@ -78,7 +81,7 @@ class Columns:
         return hashes
 
 
-def draw_inputs(log_weights, fan_in, rng):
+def draw_inputs(log_weights: np.ndarray, fan_in: int, rng: np.random.Generator) -> np.ndarray:
     """Draw the inputs of some units, without replacement, each draw in proportion to the weights that are left.
 
     Parameters

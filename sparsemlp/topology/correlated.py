@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from math import inf
+from typing import Any
 
 import numpy as np
 
@@ -58,12 +59,12 @@ class Correlated(Topology):
     max_rows: int = 5_000
     needs_data = True
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         checks.integer("Correlated.fan_in", self.fan_in, 1, LARGEST)
         checks.real("Correlated.temperature", self.temperature, 0, inf, open_low=True)
         checks.integer("Correlated.max_rows", self.max_rows, 2)
 
-    def fitted(self, X, y, layer):
+    def fitted(self, X: Any, y: Any, layer: int) -> Topology:
         """Return the topology for these data; see `Topology.fitted`. `y` is not used."""
         require_first(self, layer)
         n_in = X.shape[1]
@@ -74,7 +75,7 @@ class Correlated(Topology):
             )
         return _Fitted(self, Columns(X, self.max_rows))
 
-    def build(self, n_in, n_out, rng):
+    def build(self, n_in: int, n_out: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Raise TopologyError: the data are missing."""
         raise TopologyError(f"{self} must see the data: sm.MLP(sizes, topology=[...], data=(X, y)).")
 
@@ -86,7 +87,7 @@ class _Fitted(Topology):
     rule: Correlated
     columns: Columns
 
-    def build(self, n_in, n_out, rng):
+    def build(self, n_in: int, n_out: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         fan_in = self.rule.fan_in
         check_layer(self.rule, n_in, n_out, fan_in * n_out)
         mean, scale = self._moments()
@@ -117,7 +118,7 @@ class _Fitted(Topology):
                 cells[these] = these[:, None] * n_in + self.columns.order[chosen]
         return by_input(cells.ravel(), n_in, n_out)
 
-    def _moments(self):
+    def _moments(self) -> tuple[np.ndarray, np.ndarray]:
         """Return (mean, 1 / (deviation · √rows)), float32[n_in] each; 0 for a constant column."""
         n = self.columns.rows.size
         mean = sum(part.sum(axis=0, dtype=np.float64) for _, part in self.columns.pieces()) / n
@@ -129,13 +130,13 @@ class _Fitted(Topology):
         with np.errstate(divide="ignore"):
             return mean.astype(np.float32), np.where(low < high, 1 / np.sqrt(total), 0).astype(np.float32)
 
-    def _standardised(self, mean, scale):
+    def _standardised(self, mean: np.ndarray, scale: np.ndarray) -> Any:
         """Return a function that yields the pieces less their mean, times the scale; made once if they are kept, else in one buffer."""
         if self.columns.kept:
             made = [(part - mean) * scale for _, part in self.columns.pieces()]
             return lambda: made
 
-        def pieces():
+        def pieces() -> Any:
             buffer = None
             for _, part in self.columns.pieces():
                 buffer = np.empty_like(part) if buffer is None else buffer
@@ -145,12 +146,12 @@ class _Fitted(Topology):
         return pieces
 
 
-def correlations(pieces, some, first=0):
+def correlations(pieces: Any, some: np.ndarray, first: int = 0) -> np.ndarray:
     """Return float32[len(some), n_in - first]: absolute correlations of some columns with the columns from `first` on.
 
     pieces : of X standardised, so that the squares of each column add up to 1.
     """
-    C = 0
+    C: Any = 0
     for part in pieces:
         C += part[:, some].T @ part[:, first:]
     return np.minimum(np.abs(C, out=C), 1, out=C)

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import inf
 
+import numpy as np
+
 from .. import checks
 from ..weights.cells import cells_to_csr
 from .base import Topology, check_layer, check_units
@@ -55,7 +57,7 @@ class ErdosRenyi(Topology):
     density: float | None = None
     exact: bool = True
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if (self.epsilon is None) == (self.density is None):
             raise ValueError(
                 f"ErdosRenyi takes exactly one of epsilon and density; got epsilon={self.epsilon!r}, density={self.density!r}."
@@ -67,11 +69,11 @@ class ErdosRenyi(Topology):
         checks.instance("ErdosRenyi.exact", self.exact, bool, "True or False")
 
     @property
-    def whole_net(self):
+    def whole_net(self) -> bool:
         """True when `density` is given: it describes all layers together."""
         return self.density is not None
 
-    def layers(self, sizes):
+    def layers(self, sizes: list[int]) -> list[Topology]:
         """Return one topology per layer; with `density`, what each layer's share of the net comes to."""
         if self.density is None:
             return super().layers(sizes)
@@ -85,19 +87,19 @@ class ErdosRenyi(Topology):
             check_layer(self, n_in, n_out, count)
         return [RandomLayer(count) for count in counts]
 
-    def build(self, n_in, n_out, rng):
+    def build(self, n_in: int, n_out: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Return (indptr, indices); see `Topology.build`. With `density`, the layer is taken for a net of one layer."""
         if self.density is not None:
             return self.layers([n_in, n_out])[0].build(n_in, n_out, rng)
         possible = n_in * n_out
-        expected = min(float(self.epsilon) * (n_in + n_out), float(possible))
+        expected = min(float(self.epsilon) * (n_in + n_out), float(possible))  # type: ignore[arg-type]  # one of the two is given
         check_units(n_in, n_out)
         count = round(expected) if self.exact else int(rng.binomial(possible, expected / possible))
         check_layer(self, n_in, n_out, count)
         return cells_to_csr(distinct(possible, count, rng), n_in, n_out)
 
 
-def _shares(sizes, total):
+def _shares(sizes: list[int], total: int) -> tuple[Fraction, list[Fraction]]:
     """Return the epsilon at which the layers of the net hold `total` connections, and each layer's share (Fractions).
 
     A share is min(n_in * n_out, epsilon * (n_in + n_out)). Layers fill up in the order of the epsilon that fills them, so each
@@ -119,7 +121,7 @@ def _shares(sizes, total):
     return epsilon, [min(Fraction(r), epsilon * u) for r, u in zip(room, units, strict=True)]
 
 
-def _largest_remainder(shares, total):
+def _largest_remainder(shares: list[Fraction], total: int) -> list[int]:
     """Round the shares to whole numbers that add up to `total`: down, then the largest remainders up."""
     counts = [int(share) for share in shares]
     by_remainder = sorted(range(len(shares)), key=lambda layer: counts[layer] - shares[layer])

@@ -1,6 +1,7 @@
 """Random expanders: every output unit has the same number of random inputs."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +38,7 @@ class RandomExpander(Topology):
     fan_in: int | None = None
     density: float | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if (self.fan_in is None) == (self.density is None):
             raise ValueError(
                 f"RandomExpander takes exactly one of fan_in and density; got fan_in={self.fan_in!r}, density={self.density!r}."
@@ -47,9 +48,9 @@ class RandomExpander(Topology):
         else:
             checks.fraction("RandomExpander.density", self.density, open_low=True)
 
-    def build(self, n_in, n_out, rng):
+    def build(self, n_in: int, n_out: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Return (indptr, indices); see `Topology.build`."""
-        fan_in = self.fan_in if self.fan_in is not None else round(float(self.density) * n_in)
+        fan_in = self.fan_in if self.fan_in is not None else round(float(self.density) * n_in)  # type: ignore[arg-type]  # one of the two is given
         check_layer(self, n_in, n_out, fan_in * n_out)
         return random_inputs(np.full(n_out, fan_in, dtype=np.int64), n_in, rng)
 
@@ -73,28 +74,28 @@ class RandomEquivalent(Topology):
 
     like: Topology
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         checks.instance("RandomEquivalent.like", self.like, Topology, "RadixNet((10, 10), (8, 3, 1))[0]")
 
     @property
-    def whole_net(self):
+    def whole_net(self) -> bool:
         """As the layer that it imitates."""
         return self.like.whole_net
 
     @property
-    def needs_data(self):
+    def needs_data(self) -> bool:
         """As the layer that it imitates."""
         return self.like.needs_data
 
-    def fitted(self, X, y, layer):
+    def fitted(self, X: Any, y: Any, layer: int) -> Topology:
         """Return the random equivalent of what the data make of `like`."""
         return RandomEquivalent(self.like.fitted(X, y, layer))
 
-    def layers(self, sizes):
+    def layers(self, sizes: list[int]) -> list[Topology]:
         """Return the random equivalent of each layer of `like`."""
         return [RandomEquivalent(layer) for layer in self.like.layers(sizes)]
 
-    def build(self, n_in, n_out, rng):
+    def build(self, n_in: int, n_out: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Return (indptr, indices); see `Topology.build`. Twice the cost of `like`."""
         _, indices = self.like.build(n_in, n_out, rng)
         return random_inputs(np.bincount(indices, minlength=n_out), n_in, rng)

@@ -1,10 +1,12 @@
 """The data that a net is given for its topologies: checked, and shown to those that ask for them."""
 
+from typing import Any
+
 import numpy as np
 import scipy.sparse as sp
 
 
-def check_data(data, n_in=None):
+def check_data(data: Any, n_in: int | None = None) -> Any:
     """Return (X, y) of a net's `data`: X two-dimensional numbers, dense or sparse; y an array as long, or None."""
     if not isinstance(data, (tuple, list)) or len(data) != 2:
         raise TypeError(f"data must be a pair (X, y), or (X, None); got {type(data).__name__}.")
@@ -22,7 +24,7 @@ def check_data(data, n_in=None):
     return X, y
 
 
-def fit_to_data(topologies, data, n_in):
+def fit_to_data(topologies: Any, data: Any, n_in: int) -> Any:
     """Return the topologies of a net's layers, those that need data replaced by what `fitted` makes of them.
 
     Raises

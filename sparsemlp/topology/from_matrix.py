@@ -1,6 +1,7 @@
 """Connections given as a matrix or a mask."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.sparse
@@ -47,10 +48,10 @@ class Given(Topology):
     array([0.5, 2. , 1. ])
     """
 
-    matrix: object
+    matrix: Any
     keep_values: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         checks.instance("Given.keep_values", self.keep_values, bool, "True or False")
         shape, rows, columns, values = entries(self.matrix)
         check_layer("Given", *shape, len(rows))
@@ -59,11 +60,11 @@ class Given(Topology):
         values = values.astype(np.result_type(values.dtype, np.float32), copy=False)
         object.__setattr__(self, "matrix", scipy.sparse.csr_array((values, indices, indptr), shape=shape))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         n_in, n_out = self.matrix.shape
         return f"<Given {n_in} x {n_out}, {self.matrix.nnz} connections, keep_values={self.keep_values}>"
 
-    def build(self, n_in, n_out, rng):
+    def build(self, n_in: int, n_out: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Return copies of (indptr, indices); see `Topology.build`."""
         shape = self.matrix.shape
         if shape != (n_in, n_out):
@@ -72,6 +73,6 @@ class Given(Topology):
         return self.matrix.indptr.copy(), self.matrix.indices.copy()
 
     @property
-    def values(self):
+    def values(self) -> np.ndarray | None:
         """A copy of the entries in the order of `build`'s indices if `keep_values`, else None."""
         return self.matrix.data.copy() if self.keep_values else None

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
+from typing import Any
 
 import numpy as np
 
@@ -44,7 +45,7 @@ class LocalLayer(Topology):
     reach: float
     image_shape: tuple | None = None
 
-    def build(self, n_in, n_out, rng):
+    def build(self, n_in: int, n_out: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Return (indptr, indices); see `Topology.build`. O(n_in · n_out) time, memory of O(connections + block)."""
         check_layer(self, n_in, n_out, self.fan_in * n_out)
         if self.image_shape is None:
@@ -102,20 +103,20 @@ class Local(Sequence):
     129010
     """
 
-    image_shape: tuple
-    fan_in: tuple
-    reach: tuple | None = None
+    image_shape: Any
+    fan_in: Any
+    reach: Any = None
 
-    def __post_init__(self):
-        shape = self.image_shape
+    def __post_init__(self) -> None:
+        shape: Any = self.image_shape
         if not isinstance(shape, (tuple, list)) or len(shape) not in (2, 3):
             raise ValueError(f"Local.image_shape must be (height, width) or (channels, height, width); got {shape!r}.")
         shape = tuple(checks.integer(f"Local.image_shape[{k}]", side, 1) for k, side in enumerate(shape))
-        fans = list(self.fan_in) if isinstance(self.fan_in, (Sequence, np.ndarray)) else [self.fan_in]
+        fans: Any = list(self.fan_in) if isinstance(self.fan_in, (Sequence, np.ndarray)) else [self.fan_in]
         fans = tuple(checks.integer(f"Local.fan_in[{k}]", n, 1, LARGEST) for k, n in enumerate(fans))
         if not fans:
             raise ValueError("Local.fan_in must name at least one layer; got none.")
-        reach = (FIRST, SECOND, *[LATER] * len(fans))[: len(fans)] if self.reach is None else self.reach
+        reach: Any = (FIRST, SECOND, *[LATER] * len(fans))[: len(fans)] if self.reach is None else self.reach
         reach = [reach] * len(fans) if isinstance(reach, Real) else list(reach)
         if len(reach) != len(fans):
             raise ValueError(f"Local.reach must be one number, or one for each of the {len(fans)} layers of fan_in; got {self.reach!r}.")
@@ -123,21 +124,21 @@ class Local(Sequence):
         for name, value in (("image_shape", shape), ("fan_in", fans), ("reach", reach)):
             object.__setattr__(self, name, value)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.fan_in)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: Any) -> Any:
         shapes = (self.image_shape, *[None] * (len(self) - 1))
         return [LocalLayer(*settings) for settings in zip(self.fan_in, self.reach, shapes, strict=True)][index]
 
 
-def places(n_units):
+def places(n_units: int) -> np.ndarray:
     """Return where the units of a layer stand in the unit square, float32[n_units, 2]: evenly, the same for all layers of that width."""
     steps = np.arange(n_units)[:, None] / np.array([GOLDEN, GOLDEN**2])
     return ((0.5 + steps) % 1).astype(np.float32)
 
 
-def pixels(image_shape):
+def pixels(image_shape: tuple) -> np.ndarray:
     """Return float32[n_pixels · channels, 2]: the centres of the pixels in the unit square, for each channel again."""
     height, width = image_shape[-2:]
     y, x = np.divmod(np.arange(height * width), width)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -36,7 +37,7 @@ class RadixLayer(Topology):
     block_in: int
     block_out: int
 
-    def build(self, n_in, n_out, rng):
+    def build(self, n_in: int, n_out: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Return (indptr, indices); see `Topology.build`. Fewer inputs than n_nodes * block_in: the last ones are padding."""
         width_in, width_out = self.n_nodes * self.block_in, self.n_nodes * self.block_out
         if n_out != width_out or n_in > width_in:
@@ -93,7 +94,7 @@ class RadixNet(Sequence):
     N: tuple
     B: tuple
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         N, B = _as_list("RadixNet.N", self.N, "(10, 10)"), _as_list("RadixNet.B", self.B, "(8, 3, 1)")
         nested = [isinstance(n, Sequence) for n in N]
         if any(nested) and not all(nested):
@@ -133,10 +134,10 @@ class RadixNet(Sequence):
         """Density of each layer, N_l / N'."""
         return tuple(layer.radix / layer.n_nodes for layer in self)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.B) - 1
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: Any) -> Any:
         places = [(radix, prod(system[:i])) for system in self.N for i, radix in enumerate(system)]
         blocks = zip(self.B, self.B[1:], strict=False)
         layers = [RadixLayer(self.n_nodes, radix, place, *block) for (radix, place), block in zip(places, blocks, strict=True)]
@@ -147,7 +148,7 @@ class RadixNet(Sequence):
         return [RandomEquivalent(layer) for layer in self]
 
 
-def _as_list(name, value, example):
+def _as_list(name: str, value: Any, example: str) -> Any:
     """Return a sequence as a list, numpy arrays included, or raise TypeError."""
     if isinstance(value, np.ndarray):
         value = value.tolist()

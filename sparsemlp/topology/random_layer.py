@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from .. import checks
 from ..weights.cells import cells_to_csr
 from .base import LARGEST, Topology, check_layer
@@ -29,10 +31,10 @@ class RandomLayer(Topology):
 
     n_connections: int
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         checks.integer("RandomLayer.n_connections", self.n_connections, 1, LARGEST)
 
-    def build(self, n_in, n_out, rng):
+    def build(self, n_in: int, n_out: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Return (indptr, indices); see `Topology.build`. O(n_connections log n_connections) time."""
         check_layer(self, n_in, n_out, self.n_connections)
         return cells_to_csr(distinct(n_in * n_out, self.n_connections, rng), n_in, n_out)

@@ -84,7 +84,7 @@ def fill_rows(taken: np.ndarray, wanted: np.ndarray, n_columns: int, rng: np.ran
     return cells
 
 
-def _pick_from_list(taken, wanted, n_columns, rng):
+def _pick_from_list(taken: np.ndarray, wanted: np.ndarray, n_columns: int, rng: np.random.Generator) -> np.ndarray:
     """Return wanted[r] random free cells of every row r, from a random order of all columns of the rows that want any."""
     rows = np.flatnonzero(wanted)
     picked = [np.empty(0, dtype=np.int64)]
@@ -102,7 +102,7 @@ def _pick_from_list(taken, wanted, n_columns, rng):
     return np.concatenate(picked)
 
 
-def _merged(chosen, drawn):
+def _merged(chosen: np.ndarray, drawn: np.ndarray) -> np.ndarray:
     """Return the different values of both, ascending; `chosen` is so already, `drawn` is overwritten. Sorts only `drawn`."""
     drawn.sort()
     new = np.ones(drawn.size, dtype=bool)

@@ -40,11 +40,11 @@ class SmallWorld(Topology):
     density: float
     rewire: float
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         checks.fraction("SmallWorld.density", self.density, open_low=True)
         checks.fraction("SmallWorld.rewire", self.rewire)
 
-    def build(self, n_in, n_out, rng):
+    def build(self, n_in: int, n_out: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Return (indptr, indices); see `Topology.build`."""
         n_connections = round(float(self.density) * (n_in * n_out))
         check_layer(self, n_in, n_out, n_connections)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from .. import checks
 from .base import Topology, check_layer
 from .random_layer import RandomLayer
@@ -27,10 +29,10 @@ class Uniform(Topology):
 
     density: float
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         checks.fraction("Uniform.density", self.density, open_low=True)
 
-    def build(self, n_in, n_out, rng):
+    def build(self, n_in: int, n_out: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Return (indptr, indices); see `Topology.build`. The count is exact."""
         n_connections = round(float(self.density) * (n_in * n_out))
         check_layer(self, n_in, n_out, n_connections)

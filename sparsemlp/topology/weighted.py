@@ -1,6 +1,7 @@
 """Units that see inputs in proportion to a score, such as how much an input alone tells of the labels."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -48,7 +49,7 @@ class Weighted(Topology):
     fan_in: int
     scores: np.ndarray | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         checks.integer("Weighted.fan_in", self.fan_in, 1, LARGEST)
         if self.scores is not None:
             scores = np.array(self.scores, np.float64)
@@ -58,11 +59,11 @@ class Weighted(Topology):
             object.__setattr__(self, "scores", scores)
 
     @property
-    def needs_data(self):
+    def needs_data(self) -> bool:
         """True unless the scores are given."""
         return self.scores is None
 
-    def fitted(self, X, y, layer):
+    def fitted(self, X: Any, y: Any, layer: int) -> Topology:
         """Return the topology for these data; see `Topology.fitted`."""
         require_first(self, layer)
         if y is None:
@@ -70,7 +71,7 @@ class Weighted(Topology):
         columns = Columns(X)
         return _Fitted(self.fan_in, _label_scores(columns, y), columns.order)
 
-    def build(self, n_in, n_out, rng):
+    def build(self, n_in: int, n_out: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Return (indptr, indices); see `Topology.build`."""
         if self.scores is None:
             raise TopologyError(f"{self} must see the data: sm.MLP(sizes, topology=[...], data=(X, y)), or give scores=.")
@@ -88,7 +89,7 @@ class _Fitted(Topology):
     scores: np.ndarray
     order: np.ndarray
 
-    def build(self, n_in, n_out, rng):
+    def build(self, n_in: int, n_out: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         fan_in = self.fan_in
         check_layer(f"Weighted(fan_in={fan_in})", n_in, n_out, fan_in * n_out)
         positive = int(np.count_nonzero(self.scores))
@@ -105,7 +106,7 @@ class _Fitted(Topology):
         return by_input(cells.ravel(), n_in, n_out)
 
 
-def label_scores(X, y):
+def label_scores(X: Any, y: Any) -> np.ndarray:
     """Score each input by how much it alone tells of the targets: its F statistic, plus 0.01 so that none is excluded.
 
     Parameters
@@ -144,7 +145,7 @@ def label_scores(X, y):
     return scores
 
 
-def _label_scores(columns, y):
+def _label_scores(columns: Columns, y: Any) -> np.ndarray:
     """Return `label_scores` in the order of `columns`."""
     y = np.asarray(y)
     numbers = y.ndim == 2 or y.dtype.kind == "f"

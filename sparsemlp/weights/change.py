@@ -1,12 +1,20 @@
 """`Change`, a plan that a policy makes, and `apply_change`, the only code that rewrites a topology."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import TopologyError
 from .checks import INDEX_LIMIT
 from .dense_change import apply_to_dense
+
+if TYPE_CHECKING:
+    from .dense import DenseWeights
+    from .sparse import SparseWeights
 
 CONTENT = {"drop": "slots", "zero": "slots", "grow": "cells"}
 
@@ -38,12 +46,12 @@ class Change:
     Change(drop 2, grow 2)
     """
 
-    drop: np.ndarray = ()
-    grow: np.ndarray = ()
-    zero: np.ndarray | None = None
-    values: np.ndarray | None = None
+    drop: Any = ()
+    grow: Any = ()
+    zero: Any = None
+    values: Any = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("drop", "grow", "zero"):
             object.__setattr__(self, name, _indices(name, getattr(self, name)))
         if self.values is not None:
@@ -53,12 +61,12 @@ class Change:
                 raise TopologyError(f"Change.values must be one number for each of the {self.grow.size} in grow; got {got}.")
             object.__setattr__(self, "values", values)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         zero = f", zero {self.zero.size}" if self.zero.size else ""
         return f"Change(drop {self.drop.size}, grow {self.grow.size}{zero})"
 
 
-def _indices(name, value):
+def _indices(name: str, value: Any) -> np.ndarray:
     array = np.asarray(() if value is None else value)
     if array.size == 0:
         array = np.zeros(0, np.int64)
@@ -69,7 +77,7 @@ def _indices(name, value):
     return array
 
 
-def apply_change(weights, change, aligned=()):
+def apply_change(weights: SparseWeights | DenseWeights, change: Change, aligned: Sequence[np.ndarray] = ()) -> list[np.ndarray]:
     """Change a layer's topology in place: indices, values and optimizer state together, and the index by output unit.
 
     Parameters
@@ -137,7 +145,7 @@ def apply_change(weights, change, aligned=()):
     return carried
 
 
-def _carried_over(weights, change, arrays):
+def _carried_over(weights: SparseWeights, change: Change, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Return arrays that were aligned with sparse weights' data before a change, aligned with it after. O(connections) for each."""
     if not arrays:
         return []
@@ -151,7 +159,7 @@ def _carried_over(weights, change, arrays):
     return found
 
 
-def _finite(values, dtype):
+def _finite(values: np.ndarray, dtype: Any) -> np.ndarray:
     """Return start values in the layer's dtype, or raise TopologyError."""
     with np.errstate(over="ignore"):
         values = np.array(values, dtype)  # a copy, which `rewrite` uses up
@@ -161,7 +169,7 @@ def _finite(values, dtype):
     return values
 
 
-def _check(weights, drop, zero, grow):
+def _check(weights: SparseWeights | DenseWeights, drop: np.ndarray, zero: np.ndarray, grow: np.ndarray) -> np.ndarray:
     """Return the marks that `rewrite` takes, uint8[connections], or raise TopologyError if the change does not fit the layer."""
     n_in, n_out = weights.shape
     n = weights.data.size

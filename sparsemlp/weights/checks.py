@@ -1,8 +1,11 @@
 """What every array of a layer must be before a kernel may take it."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .. import checks
 from ..errors import TopologyError
@@ -11,7 +14,7 @@ INDEX_LIMIT = 2**31 - 1
 TAKEN_OVER: Any = ("C", "W", "A")  # arrays in C order, writable and aligned are used as they are, others copied
 
 
-def checked_index(shape, indptr, indices):
+def checked_index(shape: tuple[int, int], indptr: ArrayLike, indices: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Return int32 copies (or the arrays themselves) of a canonical CSR structure, or raise TopologyError."""
     n_in, n_out = shape
     indptr, indices = np.asarray(indptr), np.asarray(indices)
@@ -42,17 +45,17 @@ def checked_index(shape, indptr, indices):
 class _Index:
     """Shows an array of the index as a view that cannot be written to: kernels trust it, so nobody but `apply_change` rewrites it."""
 
-    def __set_name__(self, owner, name):
+    def __set_name__(self, owner: Any, name: str) -> None:
         self.name = name
 
-    def __get__(self, weights, owner=None):
+    def __get__(self, weights: Any, owner: Any = None) -> Any:
         if weights is None:
             return self
         view = getattr(weights, f"_{self.name}").view()
         view.flags.writeable = False
         return view
 
-    def __set__(self, weights, value):
+    def __set__(self, weights: Any, value: Any) -> None:
         raise TopologyError(
             f"{self.name} cannot be replaced: apply_change(weights, Change(drop=..., grow=...)) changes which connections exist, "
             "SparseWeights(shape, indptr, indices, data) makes other ones."
@@ -62,13 +65,13 @@ class _Index:
 class Restored:
     """Objects of this kind own their arrays: one that is unpickled with arrays it cannot write to (joblib's memory maps) copies them."""
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: dict) -> None:
         for name, value in state.items():
             own = isinstance(value, np.ndarray)
             self.__dict__[name] = np.require(value, requirements=(*TAKEN_OVER, "E")) if own else value
 
 
-def require_array(name, array, shape, dtype):
+def require_array(name: str, array: Any, shape: tuple[int, ...], dtype: Any) -> None:
     """Raise TopologyError unless `array` is one that a kernel may take: of this shape and dtype, in C order, writable, aligned. O(1)."""
     if not isinstance(array, np.ndarray) or array.shape != shape or array.dtype != dtype:
         got = f"{array.dtype}{list(array.shape)}" if isinstance(array, np.ndarray) else type(array).__name__
@@ -77,20 +80,20 @@ def require_array(name, array, shape, dtype):
         raise TopologyError(f"{name} must be in C order, aligned and writable; np.require(array, requirements='CAW') makes such a copy.")
 
 
-def require_state(name, state, values):
+def require_state(name: str, state: Any, values: np.ndarray) -> None:
     """Do what `require_array` does, for float[k, len(values)] of an optimizer, whatever k is."""
     rows = state.shape[0] if isinstance(state, np.ndarray) and state.ndim else 0
     require_array(name, state, (rows, values.size), values.dtype)
 
 
-def field(content, name):
+def field(content: dict, name: str) -> Any:
     """Return an entry of what `to_dict` returned, or raise TopologyError if it is not there: files may be damaged."""
     if name not in content:
         raise TopologyError(f"it says nothing about {name!r}.")
     return content[name]
 
 
-def stored(content, name, dtype, shape):
+def stored(content: dict, name: str, dtype: Any, shape: tuple[int, ...]) -> np.ndarray:
     """Return an array of what `to_dict` returned, finite and of this dtype and shape, or raise TopologyError."""
     array = field(content, name)
     if not isinstance(array, np.ndarray) or array.dtype != dtype or array.shape != shape:
@@ -101,7 +104,7 @@ def stored(content, name, dtype, shape):
     return array
 
 
-def stored_state(content, name, values):
+def stored_state(content: dict, name: str, values: np.ndarray) -> np.ndarray:
     """Return what `stored` returns, for float[k, len(values)] of an optimizer, whatever k is up to 16."""
     state = field(content, name)
     rows = len(state) if isinstance(state, np.ndarray) and state.ndim else 0
@@ -110,6 +113,6 @@ def stored_state(content, name, values):
     return stored(content, name, values.dtype, (rows, values.size))
 
 
-def stored_shape(content):
+def stored_shape(content: dict) -> Any:
     """Return (n_in, n_out) of what `to_dict` of weights returned."""
     return tuple(checks.integer(name, field(content, name), 1, INDEX_LIMIT) for name in ("n_in", "n_out"))

@@ -1,5 +1,7 @@
 """`DenseWeights`: a layer's weights as one matrix, with a mask where connections were removed."""
 
+from __future__ import annotations
+
 import numpy as np
 import scipy.sparse as sp
 
@@ -41,7 +43,7 @@ class DenseWeights(Restored):
     name, decays, index_name = "weights", True, None
     storage = "dense"
 
-    def __init__(self, matrix, removed=None):
+    def __init__(self, matrix: np.ndarray, removed: np.ndarray | None = None) -> None:
         if matrix.ndim != 2 or min(matrix.shape) < 1 or matrix.dtype not in (np.float32, np.float64):
             raise TopologyError(f"Dense weights must be float32 or float64 [n_in, n_out]; got {matrix.dtype}{list(matrix.shape)}.")
         self.shape, self._dtype = matrix.shape, matrix.dtype
@@ -56,16 +58,16 @@ class DenseWeights(Restored):
             self.removed = np.require(removed, requirements=TAKEN_OVER).reshape(-1)
             self.clear_removed()
 
-    def require_trainable(self):
+    def require_trainable(self) -> None:
         """Do nothing: these weights can be trained."""
 
-    def clear_removed(self):
+    def clear_removed(self) -> None:
         """Set masked weights and their optimizer state to 0, after an update that did not know the mask."""
         if self.removed is not None:
             for row in (self.data, *self.state):
                 np.copyto(row, 0, where=self.removed)
 
-    def to_sparse(self):
+    def to_sparse(self) -> SparseWeights:
         """Return `SparseWeights` of the connections that exist: new arrays, values and optimizer state bit for bit. O(n_in * n_out)."""
         n_in, n_out = self.shape
         if self.n_connections > INDEX_LIMIT:
@@ -76,63 +78,63 @@ class DenseWeights(Restored):
         weights.state = np.ascontiguousarray(self.state[:, cells])
         return weights
 
-    def with_values(self, values):
+    def with_values(self, values: np.ndarray) -> DenseWeights:
         """Return weights on the same connections with other values, float[connections], and no optimizer state, in new arrays."""
         matrix = np.zeros(self.data.size, self.dtype)
         matrix[self.slots] = values
         return DenseWeights(matrix.reshape(self.shape), None if self.removed is None else self.removed.reshape(self.shape).copy())
 
-    def settle(self, dense_above):
+    def settle(self, dense_above: float) -> SparseWeights | DenseWeights:
         """Return sparse weights if connections were removed and the density is below `dense_above`, else these weights themselves."""
         masked = self.removed is not None
         return self.to_sparse() if masked and self.density < dense_above else self
 
     @property
-    def values(self):
+    def values(self) -> np.ndarray:
         """float[connections]: the values of the connections that exist; `data` itself unless some are masked."""
         return self.data if self.removed is None else self.data[~self.removed]
 
     @property
-    def slots(self):
+    def slots(self) -> np.ndarray:
         """int64[connections]: where in `data` the connections are, ascending."""
         return np.arange(self.data.size) if self.removed is None else np.flatnonzero(~self.removed)
 
     cells = slots
     """int64[connections]: the flat cells i * n_out + j of the connections: in a dense layer a slot is a cell."""
 
-    def fan_in(self):
+    def fan_in(self) -> np.ndarray:
         """Return int[n_out]: connections by output unit."""
         n_in, n_out = self.shape
         return np.full(n_out, n_in) if self.removed is None else n_in - np.count_nonzero(self.removed.reshape(self.shape), axis=0)
 
-    def fan_out(self):
+    def fan_out(self) -> np.ndarray:
         """Return int[n_in]: connections by input unit."""
         n_in, n_out = self.shape
         return np.full(n_in, n_out) if self.removed is None else n_out - np.count_nonzero(self.removed.reshape(self.shape), axis=1)
 
-    def reached(self, units):
+    def reached(self, units: np.ndarray) -> np.ndarray:
         """As `SparseWeights.reached`."""
         if self.removed is None:
             return np.full(self.shape[1], units.any())
         return ~self.removed.reshape(self.shape)[units].all(axis=0)
 
-    def needed(self, units):
+    def needed(self, units: np.ndarray) -> np.ndarray:
         """As `SparseWeights.needed`."""
         if self.removed is None:
             return np.full(self.shape[0], units.any())
-        return ~self.removed.reshape(self.shape)[:, units].all(axis=1)
+        return ~self.removed.reshape(self.shape)[:, units].all(axis=1)  # type: ignore[return-value]
 
-    def arrays(self):
+    def arrays(self) -> tuple:
         """Return what a user can replace: compared by identity before every step."""
         return self, self.version, self.data, self.state, self.removed
 
     @property
-    def matrix(self):
+    def matrix(self) -> np.ndarray:
         """`data` as float[n_in, n_out]."""
         return self.data.reshape(self.shape)
 
     @property
-    def csr(self):
+    def csr(self) -> sp.csr_array:
         """A `scipy.sparse.csr_array` copy of the connections that exist."""
         n_in, n_out = self.shape
         if self.removed is not None:
@@ -143,39 +145,39 @@ class DenseWeights(Restored):
         return sp.csr_array((self.data.copy(), indices, np.arange(n_in + 1, dtype=np.int32) * np.int32(n_out)), shape=self.shape)
 
     @property
-    def n_connections(self):
+    def n_connections(self) -> int:
         """Connections that exist: all but the masked ones. O(n_in * n_out) with a mask."""
         return self.data.size - (0 if self.removed is None else int(np.count_nonzero(self.removed)))
 
     @property
-    def density(self):
+    def density(self) -> float:
         """connections / (n_in * n_out)"""
         return self.n_connections / self.data.size
 
     dtype = SparseWeights.dtype
     allocate_state = SparseWeights.allocate_state
 
-    def nbytes(self):
+    def nbytes(self) -> dict[str, int]:
         """Return bytes held, by purpose; as `SparseWeights.nbytes`, with the mask as the indices."""
         mask = 0 if self.removed is None else self.removed.nbytes
         return {"values": self.data.nbytes, "indices": mask, "transposed_index": 0, "optimizer_state": self.state.nbytes}
 
     @property
-    def pointer_bytes(self):
+    def pointer_bytes(self) -> int:
         """Bytes of arrays of the size of the units."""
         return 0
 
-    def require_sound(self, where="weights"):
+    def require_sound(self, where: str = "weights") -> None:
         """As `SparseWeights.require_sound`."""
         require_array(f"{where}.data", self.data, (self.shape[0] * self.shape[1],), self.dtype)
         require_state(f"{where}.state", self.state, self.data)
         if self.removed is not None:
             require_array(f"{where}.removed", self.removed, self.data.shape, bool)
 
-    def check_bounds(self):
+    def check_bounds(self) -> None:
         """Do nothing: dense weights have no index."""
 
-    def check(self):
+    def check(self) -> None:
         """Raise TopologyError unless the state is aligned, all values are finite, and masked ones 0 with zero state."""
         if self.state.shape[1:] != self.data.shape:
             raise TopologyError(f"State {self.state.shape} must align with {self.data.size} connections.")
@@ -184,17 +186,17 @@ class DenseWeights(Restored):
         if self.removed is not None and (self.data[self.removed].any() or self.state[:, self.removed].any()):
             raise TopologyError("Removed connections of a dense layer must be 0, and so must their optimizer state.")
 
-    def for_prediction(self):
+    def for_prediction(self) -> DenseWeights:
         """Return a copy without optimizer state."""
         return DenseWeights(self.matrix.copy(), None if self.removed is None else self.removed.reshape(self.shape).copy())
 
-    def to_dict(self):
+    def to_dict(self) -> dict:
         """Return everything that `from_dict` needs; the arrays are not copied."""
         n_in, n_out = self.shape
         return {"n_in": n_in, "n_out": n_out, "data": self.data, "state": self.state, "removed": self.removed}
 
     @classmethod
-    def from_dict(cls, content):
+    def from_dict(cls, content: dict) -> DenseWeights:
         """Return weights from what `to_dict` returned, or raise TopologyError."""
         n_in, n_out = stored_shape(content)
         n, data, removed = n_in * n_out, field(content, "data"), field(content, "removed")
@@ -206,6 +208,6 @@ class DenseWeights(Restored):
         weights.clear_removed()
         return weights
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         masked = "" if self.removed is None else f", density {self.density:.3g}, masked"
         return f"DenseWeights{self.shape}: {self.n_connections:,} connections{masked}"

@@ -1,11 +1,19 @@
 """Changes of dense layers: what is removed is masked out, and stays exactly zero with zero optimizer state."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from ..errors import TopologyError
 
+if TYPE_CHECKING:
+    from .change import Change
+    from .dense import DenseWeights
 
-def apply_to_dense(weights, change, values):
+
+def apply_to_dense(weights: DenseWeights, change: Change, values: np.ndarray) -> None:
     """Apply a change whose lists are in range, ascending and disjoint where they must be.
 
     Parameters
@@ -25,7 +33,7 @@ def apply_to_dense(weights, change, values):
     unmasked before they get a value, so that whatever interrupts leaves a valid layer.
     """
     drop, grow, zero = change.drop, change.grow, change.zero
-    removed = weights.removed
+    removed: Any = weights.removed
     if removed is not None:
         for name, slots in (("drop", drop), ("zero", zero)):
             _refuse(name, slots, removed[slots], "a connection that exists, and this one was removed before")
@@ -47,7 +55,7 @@ def apply_to_dense(weights, change, values):
         weights.data[grow] = values
 
 
-def _refuse(name, array, wrong, rule):
+def _refuse(name: str, array: np.ndarray, wrong: np.ndarray, rule: str) -> None:
     if wrong.any():
         q = int(np.flatnonzero(wrong)[0])
         raise TopologyError(f"Change.{name}[{q}] must be {rule}; got {array[q]}. Nothing was changed.")

@@ -1,5 +1,9 @@
 """SciPy matrices from users: their indices are checked before any code without bounds checks sees them, SciPy's own included."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 import scipy.sparse as sp
 
@@ -8,7 +12,7 @@ from .cells import cells_to_csr
 from .checks import INDEX_LIMIT as LARGEST
 
 
-def checked_csr(X, name):
+def checked_csr(X: Any, name: str) -> Any:
     """Return a CSR matrix whose structure is valid: X itself if it is one, else converted.
 
     Raises
@@ -41,14 +45,14 @@ def checked_csr(X, name):
     return X
 
 
-def canonical_entries(matrix):
+def canonical_entries(matrix: Any) -> tuple[tuple[int, int], np.ndarray, np.ndarray, np.ndarray]:
     """Return (shape, indptr, indices, values) : sorted CSR structure, int32, of a SciPy matrix, or raise TopologyError."""
     shape, rows, columns, values = entries(matrix)
     cells, values = in_order(rows, columns, values, shape[1])
     return shape, *cells_to_csr(cells, *shape), values
 
 
-def entries(matrix):
+def entries(matrix: Any) -> tuple[tuple[int, int], np.ndarray, np.ndarray, np.ndarray]:
     """Return (shape, rows, columns, values) of the stored or non-zero entries, checked one by one but not for order."""
     sparse = sp.issparse(matrix)
     if not sparse:
@@ -57,7 +61,7 @@ def entries(matrix):
         raise TopologyError(f"The given matrix must be 2-D, (n_in, n_out); got {matrix.ndim} dimensions, shape {matrix.shape}.")
     if matrix.dtype.kind not in "biuf":
         raise TopologyError(f"The given matrix must hold real numbers or booleans; got dtype {matrix.dtype}.")
-    shape = tuple(int(n) for n in matrix.shape)
+    shape: Any = tuple(int(n) for n in matrix.shape)
     if max(shape) > LARGEST or min(shape) < 1:
         raise TopologyError(f"The given matrix must have 1 to {LARGEST} rows and columns; got shape {shape}.")
     if sparse:
@@ -71,7 +75,7 @@ def entries(matrix):
     return shape, rows, columns, values
 
 
-def _sparse_entries(matrix, shape):
+def _sparse_entries(matrix: Any, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return (rows, columns, values) of what a SciPy matrix stores; SciPy itself checks little, its C++ code nothing."""
     if matrix.format in ("csr", "csc"):
         n_major = shape[0] if matrix.format == "csr" else shape[1]
@@ -101,12 +105,12 @@ def _sparse_entries(matrix, shape):
     return rows, columns, values
 
 
-def _coo_entries(matrix, shape):
+def _coo_entries(matrix: Any, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     found = matrix.tocoo()
     return found.row, found.col, np.asarray(found.data)
 
 
-def _bsr_entries(matrix, shape):
+def _bsr_entries(matrix: Any, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """As `_sparse_entries`, of blocks: SciPy's conversion allocates whatever indptr asks for."""
     indptr = np.asarray(matrix.indptr, np.int64)
     if indptr.ndim != 1 or indptr.size < 2 or indptr[0] != 0 or (np.diff(indptr) < 0).any():
@@ -116,7 +120,7 @@ def _bsr_entries(matrix, shape):
     return _coo_entries(matrix, shape)
 
 
-def _lil_entries(matrix, shape):
+def _lil_entries(matrix: Any, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """As `_sparse_entries`, of lists of lists: SciPy's conversion trusts that they are as long as each other."""
     n_columns, n_values = ([len(entries) for entries in lists] for lists in (matrix.rows, matrix.data))
     if n_columns != n_values or len(n_columns) != shape[0]:
@@ -126,7 +130,7 @@ def _lil_entries(matrix, shape):
     return rows, columns, np.array([x for row in matrix.data for x in row], matrix.dtype)
 
 
-def _dia_entries(matrix, shape):
+def _dia_entries(matrix: Any, shape: tuple[int, ...]) -> Any:
     """As `_sparse_entries`, of diagonals: SciPy's conversion trusts that there is a row of values for each offset."""
     offsets, data = np.asarray(matrix.offsets), np.asarray(matrix.data)
     if offsets.ndim != 1 or data.ndim != 2 or len(offsets) != len(data) or offsets.dtype.kind not in "iu":
@@ -139,7 +143,7 @@ def _dia_entries(matrix, shape):
     return tuple(np.concatenate(part) for part in zip(*parts, strict=True)) if parts else (offsets[:0], offsets[:0], data.reshape(-1)[:0])
 
 
-def in_order(rows, columns, values, n_out):
+def in_order(rows: np.ndarray, columns: np.ndarray, values: np.ndarray, n_out: int) -> tuple[np.ndarray, np.ndarray]:
     """Return (cells, values), new arrays in ascending order of cells, or raise if a cell comes twice."""
     cells = rows.astype(np.int64) * n_out + columns
     if np.any(cells[1:] <= cells[:-1]):
