@@ -18,7 +18,7 @@ from .kernels.codes import Activation
 
 
 @functools.cache
-def _kernels():
+def _kernels() -> Any:
     """kernels.losses, imported when it is first needed: it brings numba."""
     from .kernels import losses
 
@@ -78,7 +78,7 @@ class Loss:
         raise NotImplementedError(f"{type(self).__name__} counts no right answers.")
 
 
-def _arguments(plan):
+def _arguments(plan: Any) -> tuple:
     """(outputs, gradient, sums), and what follows the targets."""
     return (plan.outputs, plan.output_gradient, plan.sums[-1]), (plan.scale, plan.scale_tiles, plan.stats)
 
@@ -88,11 +88,11 @@ class CrossEntropy(Loss):
 
     name, outputs, targets, has_accuracy = "cross_entropy", ("softmax",), "classes", True
 
-    def run(self, plan, targets, rows, output):
+    def run(self, plan: Any, targets: np.ndarray, rows: np.ndarray, output: str) -> None:
         first, last = _arguments(plan)
         _kernels().softmax_cross_entropy(plan.context.w, *first, targets, *last)
 
-    def right(self, outputs, targets):
+    def right(self, outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
         return (outputs.argmax(axis=1) == targets).astype(np.float64)
 
 
@@ -101,14 +101,14 @@ class BinaryCrossEntropy(Loss):
 
     name, outputs, interval, has_accuracy = "binary_cross_entropy", ("sigmoid",), (0.0, 1.0), True
 
-    def run(self, plan, targets, rows, output):
+    def run(self, plan: Any, targets: np.ndarray, rows: np.ndarray, output: str) -> None:
         first, last = _arguments(plan)
         _kernels().binary_cross_entropy(plan.context.w, *first, targets, rows, *last)
 
-    def answers(self, n_out):
+    def answers(self, n_out: int) -> int:
         return n_out
 
-    def right(self, outputs, targets):
+    def right(self, outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
         return ((outputs > 0) == (targets > 0.5)).sum(axis=1).astype(np.float64)
 
 
@@ -117,7 +117,7 @@ class MeanSquaredError(Loss):
 
     name, outputs, logits = "mse", ("identity", "sigmoid"), False
 
-    def run(self, plan, targets, rows, output):
+    def run(self, plan: Any, targets: np.ndarray, rows: np.ndarray, output: str) -> None:
         first, last = _arguments(plan)
         code = int(Activation.SIGMOID if output == "sigmoid" else Activation.IDENTITY)
         _kernels().squared_error(plan.context.w, code, *first, targets, rows, *last)
@@ -161,7 +161,7 @@ class CustomLoss(Loss):
     function: Callable | None = None
     name: str = "custom"  # type: ignore[misc]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         own = type(self).value_and_gradient is not CustomLoss.value_and_gradient
         if not own and not callable(self.function):
             raise TypeError(f"CustomLoss must be given a function of (outputs, targets); got {self.function!r}.")
@@ -170,7 +170,7 @@ class CustomLoss(Loss):
         """(values float[n], gradient float[n, n_out]) of a batch; to be defined by a subclass that is not given a function."""
         return self.function(outputs, targets)  # type: ignore[misc]  # checked at construction
 
-    def run(self, plan, targets, rows, output):
+    def run(self, plan: Any, targets: np.ndarray, rows: np.ndarray, output: str) -> None:
         from .kernels.tiles import from_tiles
 
         z, dz, n = plan.outputs, plan.output_gradient, plan.n

@@ -3,6 +3,8 @@
 Weight decay applies to connections, never to biases. Gradients are means over the batch.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -13,11 +15,11 @@ from .kernels.codes import N_HYPER, STATE_ROWS, Rule
 from .schedules import as_learning_rate
 
 
-def _check_lr(optimizer):
+def _check_lr(optimizer: Optimizer) -> None:
     object.__setattr__(optimizer, "lr", as_learning_rate(optimizer.lr, f"{type(optimizer).__name__}.lr"))
 
 
-def _check_fraction(optimizer, *fields):
+def _check_fraction(optimizer: Optimizer, *fields: str) -> None:
     for field in fields:
         checks.fraction(f"{type(optimizer).__name__}.{field}", getattr(optimizer, field), open_high=True)
 
@@ -102,7 +104,7 @@ class Optimizer:
         return type(self).update is Optimizer.update
 
     @property
-    def identity(self):
+    def identity(self) -> Any:
         """What its state means: that of another optimizer with the same identity can be taken over."""
         return int(self.rule) if self.fused else type(self).__name__
 
@@ -152,7 +154,7 @@ class SGD(Optimizer):
     nesterov: bool = False
     weight_decay: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check_lr(self)
         _check_fraction(self, "momentum")
         checks.real("SGD.weight_decay", self.weight_decay, 0)
@@ -160,14 +162,14 @@ class SGD(Optimizer):
             raise ValueError("SGD.nesterov must come with momentum > 0; got momentum=0.")
 
     @property
-    def rule(self):
+    def rule(self) -> Any:
         return Rule.MOMENTUM if self.momentum else Rule.SGD
 
     @property
-    def n_state(self):
+    def n_state(self) -> Any:
         return 1 if self.momentum else 0
 
-    def hyper(self, lr, step):
+    def hyper(self, lr: float, step: int) -> tuple:
         return lr, self.momentum, 0, 0, self.weight_decay, 1, 1, 1, float(self.nesterov)
 
 
@@ -195,7 +197,7 @@ class Adam(Optimizer):
     rule: ClassVar[Any] = Rule.ADAM
     n_state: ClassVar[Any] = 2
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         name = type(self).__name__
         _check_lr(self)
         if not isinstance(self.betas, (tuple, list)) or len(self.betas) != 2:
@@ -205,7 +207,7 @@ class Adam(Optimizer):
         checks.real(f"{name}.eps", self.eps, 0, open_low=True)
         checks.real(f"{name}.weight_decay", self.weight_decay, 0)
 
-    def hyper(self, lr, step):
+    def hyper(self, lr: float, step: int) -> tuple:
         b1, b2 = self.betas
         return lr, b1, b2, self.eps, self.weight_decay, 1, 1 / (1 - b1**step), 1 / (1 - b2**step), 0
 
@@ -222,7 +224,7 @@ class AdamW(Adam):
 
     weight_decay: float = 0.01
 
-    def hyper(self, lr, step):
+    def hyper(self, lr: float, step: int) -> tuple:
         b1, b2 = self.betas
         return lr, b1, b2, self.eps, 0, 1 - lr * self.weight_decay, 1 / (1 - b1**step), 1 / (1 - b2**step), 0
 
@@ -252,11 +254,11 @@ class RMSprop(Optimizer):
     rule: ClassVar[Any] = Rule.RMSPROP
     n_state: ClassVar[Any] = 1
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check_lr(self)
         _check_fraction(self, "rho")
         checks.real("RMSprop.eps", self.eps, 0, open_low=True)
         checks.real("RMSprop.weight_decay", self.weight_decay, 0)
 
-    def hyper(self, lr, step):
+    def hyper(self, lr: float, step: int) -> tuple:
         return lr, 0, self.rho, self.eps, self.weight_decay, 1, 1, 1, 0

@@ -1,10 +1,17 @@
 """A matrix of images that changes at random from epoch to epoch on its way into the network."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .batches import Rows, _locked
+
+if TYPE_CHECKING:
+    from ..datasets.augmentation import Augmentation
+    from .plan import Plan
 
 
 class AugmentedRows(Rows):
@@ -27,7 +34,7 @@ class AugmentedRows(Rows):
         As for `Rows`; or if the images do not have the network's number of inputs, or X is a sparse matrix.
     """
 
-    def __init__(self, X, n_features, augmentation):
+    def __init__(self, X: Any, n_features: int, augmentation: Augmentation) -> None:
         super().__init__(X, n_features)
         if self.sparse:
             raise TypeError("augment needs a dense X: a moved image has other zeros than its original. Use X.toarray() if it is small.")
@@ -41,7 +48,7 @@ class AugmentedRows(Rows):
         self.key = 0
         self._augmented = self._maps = self._scratch = np.zeros((0, 0))
 
-    def fill(self, plan, rows):
+    def fill(self, plan: Plan, rows: np.ndarray) -> None:
         from ..kernels import augment
 
         x, context = plan.inputs, plan.context

@@ -1,9 +1,20 @@
 """User data at the edge of the engine: checked once, then brought into tiles batch by batch."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import ArrayLike
 
 from ..weights.scipy_input import checked_csr
+
+if TYPE_CHECKING:
+    from ..losses import Loss
+    from ..models.network import Network
+    from .plan import Plan
+
 
 NATIVE = frozenset(map(np.dtype, ("f4", "f8", "u1", "i1", "i2", "u2", "i4", "u4", "i8")))  # of this machine's byte order
 CHECK_ROWS = 4096  # rows whose finiteness is tested at a time, so that no mask of the size of X is made
@@ -32,7 +43,7 @@ class Rows:
         If the matrix is not numeric.
     """
 
-    def __init__(self, X, n_features, name="X", *, finite=True):
+    def __init__(self, X: Any, n_features: int, name: str = "X", *, finite: bool = True) -> None:
         self.sparse = sp.issparse(X)
         if self.sparse:
             X = checked_csr(X, name) if X.ndim == 2 else X.toarray()
@@ -57,12 +68,12 @@ class Rows:
         self.X = X
         self.n_samples, self.n_features = X.shape
         self._in_place = self.sparse or (X.flags.c_contiguous and X.flags.aligned and X.dtype in NATIVE)
-        self._buffer = None
+        self._buffer: Any = None
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.n_samples
 
-    def fill(self, plan, rows):
+    def fill(self, plan: Plan, rows: np.ndarray) -> None:
         """Bring the samples `rows` : int64[n_batch] into the plan's input tiles."""
         x, context = plan.inputs, plan.context
         if self.sparse:
@@ -80,7 +91,7 @@ class Rows:
         plan.to_tiles(context.w, context.n_threads, context.square, _locked(X), rows, x, plan.offsets)
 
 
-def as_array(values, name):
+def as_array(values: Any, name: str) -> np.ndarray:
     """Return np.asarray(values), or raise if they are a masked array that hides some: those would be trained on."""
     if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
         raise ValueError(
@@ -89,14 +100,14 @@ def as_array(values, name):
     return np.asarray(values)
 
 
-def _locked(array):
+def _locked(array: np.ndarray) -> np.ndarray:
     """Return a view that cannot be written to: one compiled kernel serves arrays of users who locked theirs and of those who did not."""
     view = array.view()
     view.flags.writeable = False
     return view
 
 
-def _check_finite(values, name):
+def _check_finite(values: np.ndarray, name: str) -> None:
     if values.dtype.kind != "f":
         return
     for start in range(0, len(values), CHECK_ROWS):
@@ -106,7 +117,7 @@ def _check_finite(values, name):
             raise ValueError(f"{name} must be finite; it holds NaN or infinity in {where}. Impute or drop such rows first.")
 
 
-def check_sample_weight(sample_weight, n):
+def check_sample_weight(sample_weight: ArrayLike | None, n: int) -> np.ndarray | None:
     """Return float64[n] of non-negative finite weights with a positive sum, or raise an error."""
     if sample_weight is None:
         return None
@@ -134,7 +145,7 @@ class Batch:
 
     __slots__ = ("first", "plan", "rows", "source", "targets")
 
-    def __init__(self, plan, source, rows, targets, first=0):
+    def __init__(self, plan: Plan, source: Rows, rows: np.ndarray, targets: np.ndarray, first: int = 0) -> None:
         self.plan, self.source, self.rows, self.targets, self.first = plan, source, rows, targets, first
 
     inputs = property(lambda self: self.plan.inputs, doc="float[tiles, n_in, lanes], after the forward pass")
@@ -153,7 +164,7 @@ class StepTargets:
     loss : Loss
     """
 
-    def __init__(self, y, n, network, loss):
+    def __init__(self, y: Any, n: int, network: Network, loss: Loss) -> None:
         self.classes = loss.targets == "classes"
         if self.classes:
             self.values = check_index_targets(y, n, network.n_out)
@@ -165,7 +176,7 @@ class StepTargets:
         if self.values.shape[1] != network.n_out:
             raise ValueError(f"y must have {network.n_out} columns, the network's outputs; got {self.values.shape[1]}.")
 
-    def of(self, plan, rows):
+    def of(self, plan: Plan, rows: np.ndarray) -> np.ndarray:
         """Return what `Loss.run` takes for these rows."""
         return self.values
 
@@ -186,7 +197,7 @@ class Targets:
         NaN or outside of the loss's interval.
     """
 
-    def __init__(self, y, n_samples, network, loss, name="y"):
+    def __init__(self, y: Any, n_samples: int, network: Network, loss: Loss, name: str = "y") -> None:
         y = y.toarray() if sp.issparse(y) else as_array(y, name)
         if len(y.shape) not in (1, 2) or y.shape[0] != n_samples:
             raise ValueError(f"{name} must have one entry for each of the {n_samples} rows of X; got shape {y.shape}.")
@@ -204,11 +215,11 @@ class Targets:
         else:
             self.values = self._numbers(y, n_out, network, loss, name)
 
-    def of(self, plan, rows):
+    def of(self, plan: Plan, rows: np.ndarray) -> np.ndarray:
         """Return what `Loss.run` takes for these rows: class indices one a sample, or all numbers."""
         return np.take(self.values, rows, out=plan.labels, mode="clip") if self.indices else self.values
 
-    def _numbers(self, y, n_out, network, loss, name):
+    def _numbers(self, y: Any, n_out: int, network: Network, loss: Loss, name: str) -> np.ndarray:
         y = y.reshape(len(y), -1)
         if y.dtype.kind not in "fiub":
             raise ValueError(f"{name} must hold numbers for output={network.output!r}; got dtype {y.dtype}.")
@@ -220,7 +231,7 @@ class Targets:
             raise ValueError(f"{name} must be in [{low:g}, {high:g}] for {loss.name}; got values from {y.min()} to {y.max()}.")
         return np.ascontiguousarray(y, network.dtype)
 
-    def _class_indices(self, y, n_classes, name):
+    def _class_indices(self, y: Any, n_classes: int, name: str) -> np.ndarray:
         if y.ndim == 2:
             if y.shape[1] != n_classes:
                 raise ValueError(f"One-hot {name} must have {n_classes} columns, the network's outputs; got {y.shape[1]}.")
@@ -252,17 +263,17 @@ class Targets:
         return np.ascontiguousarray(order[np.searchsorted(self.classes, y, sorter=order)], np.int64)
 
 
-def _are_labels(y, loss):
+def _are_labels(y: Any, loss: Loss) -> bool:
     """Return whether targets of one sigmoid output are two labels, such as strings or -1 and 1, not numbers from 0 to 1."""
     return y.dtype.kind in "OSUb" or (loss.interval is not None and y.dtype.kind in "iu" and (y.min() < 0 or y.max() > 1))
 
 
-def _some(values):
+def _some(values: Any) -> str:
     shown = ", ".join(map(repr, values[:6].tolist()))
     return shown + (", ..." if len(values) > 6 else "")
 
 
-def check_index_targets(y, n, n_out):
+def check_index_targets(y: Any, n: int, n_out: int) -> np.ndarray:
     """Return int64[n] class indices for one step: shape and dtype are checked, and the range, because kernels index by them."""
     y = np.asarray(y)
     if y.shape != (n,) or y.dtype.kind not in "iu":

@@ -1,6 +1,14 @@
 """`Gradients`: those of all parameters in one flat buffer, with views by parameter."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
+
+if TYPE_CHECKING:
+    from ..models.network import Network
+
 
 ROW = 16  # numbers; parameters begin on such places, so that their gradients do not share cache lines
 TAIL = 2  # behind the gradients: the loss, and how many answers were right
@@ -27,9 +35,10 @@ class Gradients:
         The same views, in the shape in which kernels take them.
     """
 
-    def __init__(self, network):
+    def __init__(self, network: Network) -> None:
         sizes = [[p.data.size for p in layer.parameters()] for layer in network.layers]
-        starts, end = [], 0
+        starts: list[list[int]] = []
+        end = 0
         for row in sizes:
             starts.append([])
             for size in row:
@@ -41,26 +50,26 @@ class Gradients:
         self.states = [[view[None] for view in row] for row in self.layers]
 
     @property
-    def values(self):
+    def values(self) -> np.ndarray:
         """The gradients of `flat` alone, without the loss and the count behind them."""
         return self.flat[:-TAIL]
 
     @property
-    def loss(self):
+    def loss(self) -> float:
         """The loss of the batch."""
         return float(self.flat[-2])
 
     @property
-    def right(self):
+    def right(self) -> float:
         """How many answers were right."""
         return float(self.flat[-1])
 
-    def fits(self, network):
+    def fits(self, network: Network) -> bool:
         """Return whether the layout is still that of the network's parameters."""
         now = [[p.data.size for p in layer.parameters()] for layer in network.layers]
         return now == [[view.size for view in row] for row in self.layers]
 
-    def clear_removed(self, network):
+    def clear_removed(self, network: Network) -> None:
         """Set the gradients of removed connections to 0: they have none, whatever a dense product says."""
         for layer, row in zip(network.layers, self.layers, strict=True):
             for p, gradient in zip(layer.parameters(), row, strict=True):
@@ -68,10 +77,10 @@ class Gradients:
                 if removed is not None:
                     np.copyto(gradient, 0, where=removed)
 
-    def norm(self):
+    def norm(self) -> float:
         """Return the Euclidean norm over all parameters, in float64."""
         values = self.values
         return float(np.sqrt(sum(float(part @ part) for part in np.array_split(values.astype(np.float64), max(1, values.size >> 20)))))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<Gradients of {sum(len(row) for row in self.layers)} parameters, norm {self.norm():.4g}>"

@@ -1,14 +1,17 @@
 """How much memory a process may still use, and an error before a request that cannot be met."""
 
+from __future__ import annotations
+
 import contextlib
 import ctypes
 import os
 import sys
+from typing import Any
 
 WORTH_ASKING = 2**26  # bytes: smaller requests of the training loop are not compared with what is available: asking takes 0.1 ms
 
 
-def available_memory():
+def available_memory() -> int | None:
     """Return bytes that can be allocated without swapping: of the machine and, on Linux, of the container. None if unknown.
 
     Examples
@@ -32,22 +35,22 @@ def available_memory():
     return max(1, min(found)) if found else None
 
 
-def _file_cache():
+def _file_cache() -> int:
     """Return bytes of a container's memory that only cache files."""
     with contextlib.suppress(OSError, ValueError, IndexError), open("/sys/fs/cgroup/memory.stat") as file:
         return sum(int(line.split()[1]) for line in file if line.startswith("inactive_file "))
     return 0
 
 
-def _windows():
+def _windows() -> int | None:
     class Status(ctypes.Structure):
         _fields_ = [("length", ctypes.c_ulong), ("load", ctypes.c_ulong)] + [(f"n{k}", ctypes.c_ulonglong) for k in range(7)]
 
     status = Status(length=ctypes.sizeof(Status))
-    return status.n1 if ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)) else None
+    return status.n1 if ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)) else None  # type: ignore[attr-defined, unused-ignore]
 
 
-def require(n_bytes, what, fix=""):
+def require(n_bytes: int, what: str, fix: str = "") -> None:
     """Raise MemoryError if `n_bytes` are more than is available.
 
     Parameters
@@ -68,7 +71,7 @@ def require(n_bytes, what, fix=""):
         raise MemoryError(f"{text} {fix}".rstrip())
 
 
-def require_for_batch(samples, of_a_sample, fixed, what, fix):
+def require_for_batch(samples: int, of_a_sample: int, fixed: int, what: str, fix: str) -> None:
     """Call `require` for buffers of so many samples, of so many bytes each, beside `fixed` bytes; only large requests ask the system.
 
     `fix`, with {} for a number, says how many samples would fit.
@@ -82,7 +85,7 @@ def require_for_batch(samples, of_a_sample, fixed, what, fix):
         require(n_bytes, what, fix.format(fits) + " would fit." if fits > 0 else "Not even one sample would fit.")
 
 
-def require_for_network(topologies, sizes, itemsize):
+def require_for_network(topologies: Any, sizes: list[int], itemsize: int) -> None:
     """Raise MemoryError, before anything is allocated, if a network of these layers would not fit.
 
     Parameters

@@ -3,8 +3,11 @@
 A plan is valid for the arrays, the topologies and the number of threads it was built for; `fits` says whether they are still those.
 """
 
+from __future__ import annotations
+
 import math
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,11 +18,16 @@ from .context import ALIGNMENT, Context, aligned
 from .memory_limit import require_for_batch
 from .threads import get_num_threads
 
+if TYPE_CHECKING:
+    from ..layers.base import Layer
+    from ..models.network import Network
+
+
 CACHED_BYTES = 512 * 1024  # of a layer's tile of 128 columns that a second-level cache keeps beside the rest
 DENSE_IN_CACHE, DENSE = 0.075, 0.3  # densities of the largest layer above which tiles of 128 columns are faster
 
 
-def widest_tile(layers, itemsize):
+def widest_tile(layers: list[Layer], itemsize: int) -> int:
     """Return the most batch columns of a tile, 64 or 128, for these layers. Sums depend on it, so threads must not.
 
     At 64, threads share a batch of 128 tile by tile, and each finds its activations in its own cache; but every tile reads all
@@ -39,7 +47,7 @@ def widest_tile(layers, itemsize):
     return 128 if REGISTER_BYTES >= 64 and density > (DENSE_IN_CACHE if in_cache else DENSE) else 64
 
 
-def choose_lanes(n_batch, widest):
+def choose_lanes(n_batch: int, widest: int) -> int:
     """Return how many batch columns a tile has: up to the widest tile, the next power of two from 8.
 
     Beyond it, tiles of the widest; of 64 in place of 128 where that saves a sixth of the lanes.
@@ -89,7 +97,28 @@ class Plan:
         The kernel of `kernels/tiles.py` for this number of threads.
     """
 
-    def __init__(self, network, n, capacity, *, output_activation, training, share=None, keep_activations=False):
+    lanes: int
+    context: Context
+    activations: list
+    gradients: list
+    sums: list
+    offsets: np.ndarray
+    scale_tiles: np.ndarray
+    backward: list[list[Call]]
+    split: dict
+    stored: Any
+
+    def __init__(
+        self,
+        network: Network,
+        n: int,
+        capacity: int,
+        *,
+        output_activation: str | None,
+        training: bool,
+        share: Plan | None = None,
+        keep_activations: bool = False,
+    ) -> None:
         from ..kernels import tiles
 
         layers, dtype = network.layers, network.dtype
@@ -114,7 +143,7 @@ class Plan:
         self.inputs, self.outputs, self.output_gradient = self.activations[0], self.activations[-1], self.gradients[-1]
         self._build_forward(network, output_activation, training)
 
-    def _allocate(self, network, capacity, training, keep_activations):
+    def _allocate(self, network: Network, capacity: int, training: bool, keep_activations: bool) -> None:
         layers, dtype, lanes = network.layers, network.dtype, self.lanes
         # by layer: whether the gradient at its sums is written over its outputs, by the layer above
         lane_bytes = lanes * dtype.itemsize
@@ -134,7 +163,7 @@ class Plan:
         self.scale_tiles = np.zeros((self.tiles, lanes), dtype)
         self.offsets = np.zeros((self.context.n_threads, 16), np.int64)
 
-    def _build_forward(self, network, output_activation, training):
+    def _build_forward(self, network: Network, output_activation: str | None, training: bool) -> None:
         self.forward, self.dropouts, self.epilogues = [], [], []
         a, last = self.activations, len(network.layers) - 1
         if training and network.input_dropout.dropout:
@@ -143,7 +172,7 @@ class Plan:
             self.forward.append(call)
         for k, layer in enumerate(network.layers):
             said = layer.epilogue()
-            applied = replace(said, activation=output_activation) if k == last and output_activation else said
+            applied = replace(said, activation=output_activation) if k == last and output_activation else said  # type: ignore[type-var]
             ints, reals = (applied or NOTHING).arrays(network.dtype, training=training)
             if ints[Ints.THRESHOLD]:
                 self.dropouts.append((k + 1, ints))
@@ -152,12 +181,12 @@ class Plan:
             if ints[Ints.THRESHOLD] and not layer.applies_epilogue:
                 self.forward.append(dropout(self.context, a[k + 1], ints, reals))
 
-    def backward_calls(self, network, rule, hypers, states=None):
+    def backward_calls(self, network: Network, rule: int, hypers: list, states: list | None = None) -> list[list[Call]]:
         """Return calls from the last layer to the first, a list for each layer; see `backward_call`."""
         order = range(len(network.layers) - 1, -1, -1)
         return [self.backward_call(network, k, rule, hypers[k], states[k] if states else None) for k in order]
 
-    def backward_call(self, network, k, rule, hypers, states=None):
+    def backward_call(self, network: Network, k: int, rule: int, hypers: list, states: list | None = None) -> list[Call]:
         """Return the calls of layer k's backward pass and update.
 
         Parameters
@@ -177,7 +206,7 @@ class Plan:
         finish = self.epilogues[k - 1] if k else None
         below = (*finish, self.sums[k - 1]) if finish else (*NOTHING.arrays(dtype, training=False), np.zeros(layer.n_in if k else 0, dtype))
         if layer.fuses_update:
-            gradients, after = [], []
+            gradients, after = list[Any](), list[Call]()
         else:
             gradients, after = self._separate_update(layer, parameters, rule, hypers, states)
         sink = Sink(gradients, self.sums[k], rule, hypers, states, below)
@@ -189,7 +218,7 @@ class Plan:
             calls.append(Call(epilogue.dense_backward_epilogue.of(ctx.n_threads), *args))
         return [*calls, *after]
 
-    def _separate_update(self, layer, parameters, rule, hypers, states):
+    def _separate_update(self, layer: Layer, parameters: list, rule: int, hypers: list, states: list) -> tuple[list, list[Call]]:
         """Return ([gradient of each parameter], [calls that update from them]) of a layer that does not do so itself."""
         from ..kernels import update
 
@@ -200,11 +229,11 @@ class Plan:
         w = self.context.w
         return gradients, [Call(update.update_part, w, 0, p.data.size, p.data, g, s, rule, h) for p, g, s, h in rows]
 
-    def _require_memory(self, network, n, over):
+    def _require_memory(self, network: Network, n: int, over: list[bool] | None) -> None:
         """Raise MemoryError, before anything is allocated, if the buffers for batches of n would not fit; over None: inference."""
         units, training = [network.n_in] + [layer.n_out for layer in network.layers], over is not None
         if training:
-            own = sum(u for u, same in zip(units[1:], over, strict=True) if not same)
+            own = sum(u for u, same in zip(units[1:], over, strict=True) if not same)  # type: ignore[arg-type]  # not None here
             rows, fix = sum(units) + own, "batch_size={}"
         else:
             rows, fix = max(units[::2]) + max(units[1::2], default=0) + units[-1], "{} samples at a time"
@@ -213,16 +242,16 @@ class Plan:
         fixed = sum(n_in * n_out for n_in, n_out in dense) * itemsize * (1 + (self.tiles > 1))
         require_for_batch(self.tiles * self.lanes, rows * itemsize, fixed, f"The buffers for batches of {n}", fix)
 
-    def uniform_scale(self, n=None):
+    def uniform_scale(self, n: float | None = None) -> None:
         """Give every sample of the batch the same weight: 1 / n, of the batch's n or of a global batch's."""
         self.scale.fill(1 / (n or self.n))
 
-    def place(self, first):
+    def place(self, first: int) -> None:
         """Say where in the global batch this one begins: dropout draws by a sample's place there."""
         for _, ints in self.dropouts:
             ints[Ints.FIRST] = first
 
-    def fits(self, network):
+    def fits(self, network: Network) -> bool:
         """Return whether this plan is for these very layers and arrays, with the topology they had; a microsecond."""
         layers, sources = network.layers, self.sources
         if self.context.asked_threads != get_num_threads() or len(layers) != len(sources):
@@ -236,11 +265,11 @@ class Plan:
                     return False
         return True
 
-    def gradient_bytes(self, k):
+    def gradient_bytes(self, k: int) -> int:
         """Return bytes of the gradients of layer k's outputs; 0 where they take the place of the outputs."""
         return 0 if np.may_share_memory(self.gradients[k], self.activations[k + 1]) else self.gradients[k].nbytes
 
-    def nbytes(self, more=()):
+    def nbytes(self, more: Any = ()) -> dict[str, int]:
         """Return bytes of the buffers, by purpose: activations (with the input tile), gradients, scratch; `more` calls count too."""
         own = self.context.nbytes()
         pointers = sum({id(a): a.nbytes for call in (*self.forward, *more) for a in call.scratch}.values())

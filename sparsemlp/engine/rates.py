@@ -1,6 +1,9 @@
 """Learning rates by density: what the connections of each layer are told of the step, as kernels take it."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -8,12 +11,17 @@ from .. import checks
 from ..kernels.codes import N_HYPER, Hyper
 from ..optimizers import StepInfo
 
+if TYPE_CHECKING:
+    from ..models.network import Network
+    from ..optimizers import Optimizer
+
+
 SCALES = ("density", None)
 MOST = 8.0
 """The largest factor: beyond densities of 1 / 64 none was measured."""
 
 
-def density_factor(weights):
+def density_factor(weights: Any) -> float:
     """Return what the learning rate of these connections is multiplied by: 1 / sqrt(density) where they are stored sparse, at most 8.
 
     A sparse layer starts from weights larger by this factor (He's rule on the actual fan-in), so that the same rate is a step several
@@ -46,12 +54,14 @@ class Rates:
         What the learning rate of each layer's connections is multiplied by; 1 for layers without weights.
     """
 
-    def __init__(self, network, scale):
+    def __init__(self, network: Network, scale: str | None) -> None:
         self.scale = checks.choice("lr_scale", scale, SCALES)
-        self._arrays, self._last, self._dtype = {}, None, network.dtype
+        self._arrays: dict[tuple[float, bool], np.ndarray] = {}
+        self._last: tuple | None = None
+        self._dtype = network.dtype
         self.refresh(network)
 
-    def refresh(self, network):
+    def refresh(self, network: Network) -> None:
         """Compute the factors anew: to be called when a topology has changed, before calls are built."""
         by_density = self.scale == "density"
         weights = [layer.weights for layer in network.layers]
@@ -64,7 +74,7 @@ class Rates:
         self._arrays = {key: self._arrays.get(key, np.zeros(N_HYPER, self._dtype)) for key in wanted}
         self.keys, self.hypers, self._last = keys, [[self._arrays[key] for key in row] for row in keys], None
 
-    def set(self, optimizer, lr, step):
+    def set(self, optimizer: Optimizer, lr: float, step: int) -> None:
         """Write the numbers of a step into the arrays, unless they are there already."""
         hyper = optimizer.hyper(lr, step)
         if hyper == self._last:
@@ -79,7 +89,7 @@ class Rates:
                 array[Hyper.L2], array[Hyper.DECAY] = 0, 1
         self._last = hyper
 
-    def info(self, k, p, lr, step):
+    def info(self, k: int, p: int, lr: float, step: int) -> StepInfo:
         """Return what an optimizer with its own `update` is told of parameter p of layer k."""
         factor, decays = self.keys[k][p]
         return StepInfo(lr * factor, step, decays, lr)

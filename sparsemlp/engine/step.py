@@ -1,7 +1,10 @@
 """One step: forward, loss, backward with the optimizer's update; or the gradients, and the update apart."""
 
+from __future__ import annotations
+
 import math
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +21,12 @@ from .memory_limit import WORTH_ASKING, require
 from .plan import Plan
 from .rates import Rates
 from .threads import engine, in_pieces
+
+if TYPE_CHECKING:
+    from ..losses import Loss
+    from ..models.network import Network
+    from ..optimizers import Optimizer
+    from .batches import Rows, StepTargets, Targets
 
 
 class Step:
@@ -50,7 +59,15 @@ class Step:
     connection. Each method holds the engine while it works.
     """
 
-    def __init__(self, network, loss, optimizer, *, lr_scale="density", keep_activations=False):
+    _plans: dict[int, Plan]
+    _capacity: int | None
+    _gradients: Any
+    _spare: Any
+    last_plan: Any
+
+    def __init__(
+        self, network: Network, loss: str | Loss, optimizer: Optimizer, *, lr_scale: str | None = "density", keep_activations: bool = False
+    ) -> None:
         self.network, self.loss = network, get_loss(loss, network.output)
         self.rates = Rates(network, lr_scale)
         self.keep_activations, self.number, self.where = keep_activations, 0, ""
@@ -59,24 +76,24 @@ class Step:
         self.optimizer = optimizer
 
     @property
-    def optimizer(self):
+    def optimizer(self) -> Optimizer:
         return self._optimizer
 
     @optimizer.setter
-    def optimizer(self, optimizer):
+    def optimizer(self, optimizer: Optimizer) -> None:
         self._optimizer = check_optimizer(optimizer)
         self.forget()
 
-    def forget(self):
+    def forget(self) -> None:
         """Give back all buffers; they are made again when they are needed."""
         self._plans, self._capacity, self._gradients, self._spare, self.last_plan = {}, None, None, None, None
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict:
         """Return everything but the buffers, for pickle and copy."""
         return {**self.__dict__, "_plans": {}, "_capacity": None, "_gradients": None, "_spare": None, "last_plan": None}
 
     # ---- plans ----
-    def plan(self, n, capacity=None):
+    def plan(self, n: int, capacity: int | None = None) -> Plan:
         """Return the `Plan` of a batch of n samples, with buffers for `capacity`; built when there is none for today's arrays."""
         capacity = capacity or n
         if capacity != self._capacity:
@@ -94,15 +111,15 @@ class Step:
             self._plans[n] = self._new_plan(n, capacity, full)
         return self._plans[n]
 
-    def plans(self):
+    def plans(self) -> list:
         """Return the plans that exist now, with the bytes of their buffers: [(plan, bytes by purpose)]."""
         return [(plan, plan.nbytes([call for calls in plan.backward for call in calls])) for plan in self._plans.values()]
 
-    def stored_bytes(self):
+    def stored_bytes(self) -> int:
         """Return bytes of the gradients of the path in two halves; 0 if it was not taken."""
         return sum(g.flat.nbytes for g in (self._gradients, self._spare) if g is not None)
 
-    def _new_plan(self, n, capacity, share):
+    def _new_plan(self, n: int, capacity: int, share: Plan | None) -> Plan:
         net = self.network
         activation = self.loss.output_activation(net.output)
         plan = Plan(net, n, capacity, output_activation=activation, training=True, share=share, keep_activations=self.keep_activations)
@@ -111,7 +128,7 @@ class Step:
         plan.split, plan.stored = {}, None
         return plan
 
-    def _allocate_states(self):
+    def _allocate_states(self) -> None:
         """Allocate optimizer state for every layer, or raise MemoryError before any of it is allocated.
 
         A first step starts from zeros, and so does one whose network another rule has trained since: its numbers would mean
@@ -131,7 +148,17 @@ class Step:
                 p.state[:] = 0
         net.trained_by = optimizer.identity
 
-    def batch(self, source, rows, targets, weights=None, *, first=0, total=None, capacity=None):
+    def batch(
+        self,
+        source: Rows,
+        rows: np.ndarray | None,
+        targets: Targets | StepTargets,
+        weights: np.ndarray | None = None,
+        *,
+        first: int = 0,
+        total: float | None = None,
+        capacity: int | None = None,
+    ) -> Batch:
         """Return a `Batch`: some samples, with the plan that works on them.
 
         Parameters
@@ -161,7 +188,7 @@ class Step:
             return Batch(plan, source, rows, targets.of(plan, rows), first)
 
     # ---- the whole step ----
-    def forward(self, batch):
+    def forward(self, batch: Batch) -> float:
         """Fill the plan's activations and output gradient; returns the loss.
 
         Raises
@@ -182,7 +209,7 @@ class Step:
             raise NonFiniteError(self._not_finite(plan, loss))
         return loss
 
-    def train(self, batch, lr, store=None):
+    def train(self, batch: Batch, lr: float, store: dict[int, list] | None = None) -> float:
         """Take a step; returns the loss before it.
 
         Parameters
@@ -214,7 +241,7 @@ class Step:
                 raise
         return loss
 
-    def _apart(self, plan, k, states):
+    def _apart(self, plan: Plan, k: int, states: list) -> list[Call]:
         """Return layer k's backward pass that stores the gradients, and then the update from them."""
         held, calls = plan.split.get(k, (None, ()))
         if held is states:
@@ -225,7 +252,7 @@ class Step:
         plan.split[k] = states, calls
         return calls
 
-    def _update_calls(self, plan, k, gradients, hypers):
+    def _update_calls(self, plan: Plan, k: int, gradients: list, hypers: list) -> list[Call]:
         """Return the calls that update layer k's parameters by the optimizer's rule."""
         from ..kernels import update
 
@@ -242,7 +269,7 @@ class Step:
         return calls
 
     # ---- the step in two halves ----
-    def gradients(self, batch, *, add=False):
+    def gradients(self, batch: Batch, *, add: bool = False) -> Gradients:
         """Do the forward and the backward pass of a batch, without an update.
 
         Parameters
@@ -278,7 +305,7 @@ class Step:
                 found.flat += target.flat
             return found
 
-    def no_gradients(self):
+    def no_gradients(self) -> Gradients:
         """Return the `Gradients` of no sample, all 0, for a rank that a small batch leaves without one."""
         if self._gradients is None or not self._gradients.fits(self.network):
             self._gradients, self._spare = Gradients(self.network), None
@@ -286,7 +313,7 @@ class Step:
         self._gradients.flat[:] = 0
         return self._gradients
 
-    def update(self, gradients, lr):
+    def update(self, gradients: Gradients, lr: float) -> None:
         """Take a step from gradients, by the optimizer's rule or its own `update`.
 
         Parameters
@@ -306,7 +333,7 @@ class Step:
                     call.function(*call.args)
         return None
 
-    def _own_update(self, gradients, lr):
+    def _own_update(self, gradients: Gradients, lr: float) -> None:
         for k, (layer, row) in enumerate(zip(self.network.layers, gradients.layers, strict=True)):
             for q, (p, g) in enumerate(zip(layer.parameters(), row, strict=True)):
                 try:
@@ -315,7 +342,7 @@ class Step:
                     p.clear_removed()
 
     # ---- numbers that are not finite ----
-    def _not_finite(self, plan, loss):
+    def _not_finite(self, plan: Plan, loss: float) -> str:
         where = "the loss itself"
         for k, layer in enumerate(self.network.layers):
             if not all(np.isfinite(p.data).all() for p in layer.parameters()):
@@ -329,7 +356,7 @@ class Step:
             "The weights are those before this step. A lower learning rate or inputs of unit scale usually mend it."
         )
 
-    def check_finite(self, where):
+    def check_finite(self, where: str) -> None:
         """Raise NonFiniteError if a parameter, its optimizer state or a buffer is NaN or infinite.
 
         The loss of a step tells of the steps before it: this tells of an epoch's last one, and of what a ReLU hides.

@@ -1,5 +1,7 @@
 """How many threads the kernels use, and the lock that keeps one parallel region at a time."""
 
+from __future__ import annotations
+
 import concurrent.futures
 import contextlib
 import functools
@@ -8,8 +10,14 @@ import os
 import sys
 import threading
 import weakref
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from .. import checks
+
+if TYPE_CHECKING:
+    from ..models.network import Network
+
 
 # How long OpenMP's idle threads spin before they sleep. libgomp's default, milliseconds, would starve whatever runs next on
 # these cores (BLAS above all); this is longer than any gap inside a training step. A user's own setting wins.
@@ -26,14 +34,14 @@ _owner_used_threads = False
 
 
 @functools.cache
-def _numba():
+def _numba() -> Any:
     """Return kernels.runtime, imported when it is first needed: numba takes longer to import than the rest of the package."""
     from ..kernels import runtime
 
     return runtime
 
 
-def available_cpus():
+def available_cpus() -> int:
     """Return how many CPUs this process may really use, by its affinity and, on Linux, the container's quota.
 
     >>> available_cpus() >= 1
@@ -52,7 +60,7 @@ def available_cpus():
     return n
 
 
-def get_num_threads():
+def get_num_threads() -> int:
     """Return how many threads kernels use now: as many as `set_num_threads` asked for, else as there are usable CPUs; 1 in a forked child.
 
     A child made by fork() has lost the parent's worker threads, and OpenMP cannot start new ones there: it works alone.
@@ -66,7 +74,7 @@ def get_num_threads():
     return min(_n_threads or _usable, _numba().thread_limit())
 
 
-def set_num_threads(n):
+def set_num_threads(n: int | None) -> None:
     """Use `n` threads in all networks of this process from the next step on.
 
     Parameters
@@ -97,7 +105,7 @@ def set_num_threads(n):
 
 
 @contextlib.contextmanager
-def engine():
+def engine() -> Iterator[int]:
     """Hold the engine: kernels of this process run one parallel region at a time, with our number of threads.
 
     numba's workqueue layer ends the process when two Python threads enter it at once, and a network's buffers are shared.
@@ -120,7 +128,7 @@ def engine():
 
 
 @contextlib.contextmanager
-def alone(network):
+def alone(network: Network) -> Iterator[None]:
     """Be the only thread that trains this network; RuntimeError if another does. The same thread may, inside a callback."""
     me, depth = threading.get_ident(), 0
     try:
@@ -138,7 +146,7 @@ def alone(network):
                     del _training[network]
 
 
-def in_pieces(function, n, *args):
+def in_pieces(function: Any, n: int, *args: Any) -> None:
     """Run function(start, stop, *args) over pieces of range(n) in Python threads, for kernels that release the lock.
 
     For dense layers: OpenMP threads would still spin while BLAS works, and each would slow the other tenfold.
@@ -161,7 +169,7 @@ def in_pieces(function, n, *args):
         concurrent.futures.wait(started)  # an interrupt must not leave threads that still write
 
 
-def _after_fork_in_child():
+def _after_fork_in_child() -> None:
     global _lock, _forked, _pool, _usable
     _usable = None
     _lock, _pool = threading.RLock(), None

@@ -44,7 +44,7 @@ class Call:
 
     __slots__ = ("args", "function", "scratch")
 
-    def __init__(self, function: Callable[..., object], *args: Any, scratch: tuple[np.ndarray, ...] = ()):
+    def __init__(self, function: Callable[..., object], *args: Any, scratch: tuple[np.ndarray, ...] = ()) -> None:
         self.function, self.args, self.scratch = function, args, scratch
 
     def run(self) -> None:
@@ -73,7 +73,7 @@ class Parameter(Restored):
     `SparseWeights` and `DenseWeights` are parameters too: they have the same attributes and methods.
     """
 
-    def __init__(self, name: str, data: np.ndarray, decays: bool = False):
+    def __init__(self, name: str, data: np.ndarray, decays: bool = False) -> None:
         self.name, self.decays = name, decays
         self.data = np.require(data, requirements=TAKEN_OVER)
         self._shape, self._dtype = data.shape, data.dtype
@@ -119,7 +119,7 @@ class Epilogue:
     slope: float = 0.0
     dropout: float = 0.0
 
-    def arrays(self, dtype, *, training: bool) -> tuple[np.ndarray, np.ndarray]:
+    def arrays(self, dtype: Any, *, training: bool) -> tuple[np.ndarray, np.ndarray]:
         """Return `ints` : int64[4] and `reals` : float[3], as kernels take them, in the order of `codes.Ints` and `codes.Reals`."""
         dropout = self.dropout if training else 0.0
         ints, reals = np.zeros(len(Ints), np.int64), np.zeros(len(Reals), dtype)

@@ -1,7 +1,10 @@
 """y = dropout(activation(x W + b)), with sparse or dense W."""
 
+from __future__ import annotations
+
 import math
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +15,11 @@ from ..kernels.codes import Rule
 from ..weights.checks import field, stored, stored_state
 from .base import CODES, Call, Epilogue, Layer, Parameter
 from .stored import weights_from_dict
+
+if TYPE_CHECKING:
+    from ..engine.context import Context
+    from .base import Sink
+
 
 ACTIVATIONS = tuple(CODES)
 SMALLEST_SLOPE = 1e-6  # of a leaky ReLU: with less its outputs could underflow to 0, which hides their sign from the backward pass
@@ -26,7 +34,7 @@ GROUPS = 2  # how many groups of tiles backward works on side by side; if thread
 SLOTS = 4  # by how many chunks a group may be ahead of another in backward; docs/kernels.md draws it
 
 
-def _chunks(ptr, n_chunks):
+def _chunks(ptr: np.ndarray, n_chunks: int) -> np.ndarray:
     """Return int64 bounds of ranges of units with about equal connections; a unit counts as 4 more."""
     work = ptr.astype(np.int64) + 4 * np.arange(ptr.size)
     bounds = np.searchsorted(work, work[-1] * np.arange(n_chunks + 1) / n_chunks).astype(np.int64)
@@ -34,7 +42,7 @@ def _chunks(ptr, n_chunks):
     return np.unique(bounds)  # no empty ranges: a kernel may read the last unit of each
 
 
-def block_rows(n_units, n_rows, n_connections, lane_bytes, sizes):
+def block_rows(n_units: int, n_rows: int, n_connections: int | None, lane_bytes: int, sizes: Any) -> int:
     """Return how many of a tile's rows one pass over the units' connections works in."""
     for n_bytes, most_rows, fewest in sizes:
         block = max(min(n_bytes // lane_bytes, most_rows), 16)
@@ -44,7 +52,7 @@ def block_rows(n_units, n_rows, n_connections, lane_bytes, sizes):
     return n_rows
 
 
-def _pointers(w, indptr, minor, n_rows, block):
+def _pointers(w: Any, indptr: np.ndarray, minor: np.ndarray, n_rows: int, block: int) -> np.ndarray:
     """Return uint32[blocks + 1, n]: where the parts of each unit's connections that meet one block of rows begin."""
     from ..kernels.index import block_pointers
 
@@ -85,7 +93,15 @@ class Linear(Layer):
 
     applies_epilogue = fuses_epilogue = fuses_update = True
 
-    def __init__(self, weights, bias, activation="relu", slope=0.01, dropout=0.0, initializer=None):
+    def __init__(
+        self,
+        weights: Any,
+        bias: np.ndarray,
+        activation: str = "relu",
+        slope: float = 0.01,
+        dropout: float = 0.0,
+        initializer: Initializer | None = None,
+    ) -> None:
         self.weights = weights
         self.activation = checks.choice("activation", activation, ACTIVATIONS)
         self.slope = checks.real("slope", slope, 0)
@@ -106,33 +122,33 @@ class Linear(Layer):
     uses_blas = property(lambda self: self.weights.is_dense)
 
     @property
-    def bias(self):
+    def bias(self) -> np.ndarray:
         """float[n_out], added to the sums."""
         return self._bias.data
 
     @bias.setter
-    def bias(self, array):
+    def bias(self, array: np.ndarray) -> None:
         self._bias.data = array
 
     @property
-    def bias_state(self):
+    def bias_state(self) -> np.ndarray:
         return self._bias.state
 
     @bias_state.setter
-    def bias_state(self, array):
+    def bias_state(self, array: np.ndarray) -> None:
         self._bias.state = array
 
-    def parameters(self):
+    def parameters(self) -> list:
         return [self.weights, self._bias]
 
-    def arrays(self):
+    def arrays(self) -> tuple:
         w, b = self.weights, self._bias
         return *w.arrays(), b.data, b.state
 
-    def epilogue(self):
+    def epilogue(self) -> Epilogue:
         return Epilogue(self.activation, self.slope, self.dropout)
 
-    def forward(self, ctx, x, y, epilogue, *, training):
+    def forward(self, ctx: Context, x: np.ndarray, y: np.ndarray, epilogue: tuple, *, training: bool) -> Call:
         """See `Layer.forward`; connections times samples multiply-adds."""
         from ..kernels import epilogue as epilogues
         from ..kernels import forward
@@ -151,14 +167,14 @@ class Linear(Layer):
         args = w, nt, x, y, self.bias, weights.data, perm, inputs, ptr, block, chunks, ticket, ints, reals
         return Call(forward.forward.of(nt), *args, scratch=(ptr,))
 
-    def _backward_block(self, lane_bytes):
+    def _backward_block(self, lane_bytes: int) -> int:
         return block_rows(self.n_in, self.n_out, self.weights.n_connections, lane_bytes, BACKWARD_BLOCKS)
 
-    def in_place(self, lane_bytes):
+    def in_place(self, lane_bytes: int) -> bool:
         """Return whether each unit's connections are passed once, and its inputs not needed after."""
         return not self.weights.is_dense and self._backward_block(lane_bytes) >= self.n_out
 
-    def backward(self, ctx, x, y, dy, dx, sink):
+    def backward(self, ctx: Context, x: np.ndarray, y: np.ndarray, dy: np.ndarray, dx: np.ndarray, sink: Sink) -> Call:
         """See `Layer.backward`; twice the multiply-adds of forward, once without dx. The rule GRADIENT writes the gradients of a dense
         layer's masked weights too."""
         from ..kernels import backward, epilogue, update
@@ -190,23 +206,23 @@ class Linear(Layer):
             self.bias, sink.sums, bias_state, slots, ints, reals, rule, hyper, bias_hyper, scratch=(ptr,),
         )  # fmt: skip
 
-    def reached(self, units):
+    def reached(self, units: np.ndarray) -> np.ndarray:
         return self.weights.reached(units)
 
-    def needed(self, units):
+    def needed(self, units: np.ndarray) -> np.ndarray:
         return self.weights.needed(units)
 
-    def for_prediction(self):
+    def for_prediction(self) -> Layer:
         return Linear(self.weights.for_prediction(), self.bias.copy(), self.activation, self.slope)
 
-    def fresh(self, weights):
+    def fresh(self, weights: Any) -> Layer:
         bias = np.zeros(self.n_out, weights.dtype)
         return Linear(weights, bias, self.activation, self.slope, self.dropout, self.initializer)
 
-    def describe(self):
+    def describe(self) -> dict[str, str]:
         return {"kind": "Linear", "shape": f"{self.n_in} x {self.n_out}", "activation": self.activation, "dropout": f"{self.dropout:g}"}
 
-    def to_dict(self):
+    def to_dict(self) -> dict:
         return {
             **self.weights.to_dict(),
             "activation": self.activation,
@@ -218,7 +234,7 @@ class Linear(Layer):
         }
 
     @classmethod
-    def from_dict(cls, content):
+    def from_dict(cls, content: dict) -> Layer:
         """See `Layer.from_dict`. The kind of weights follows from which index there is."""
         weights = weights_from_dict(content)
         names = "activation", "slope", "dropout", "initializer"
@@ -227,24 +243,39 @@ class Linear(Layer):
         layer.bias_state = stored_state(content, "bias_state", layer.bias)
         return layer
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         drop = f", dropout {self.dropout:g}" if self.dropout else ""
         return f"Linear({self.weights!r}, {self.activation}{drop})"
 
 
-def _live(x, tile, n):
+def _live(x: np.ndarray, tile: int, n: int) -> int:
     """Return how many lanes of a tile hold samples of a batch of n."""
     return min(x.shape[2], n - tile * x.shape[2])
 
 
-def _dense_forward(transposed, x, y, n, kernel, args):
+def _dense_forward(transposed: np.ndarray, x: np.ndarray, y: np.ndarray, n: int, kernel: Any, args: Any) -> None:
     for tile in range(x.shape[0]):
         live = _live(x, tile, n)
         np.matmul(transposed, x[tile, :, :live], out=y[tile, :, :live])
     kernel(*args)
 
 
-def _dense_backward(matrix, x, dy, dx, n, dw, spare, removed, back, back_args, step, w, step_args, bias_args):
+def _dense_backward(
+    matrix: np.ndarray,
+    x: np.ndarray,
+    dy: np.ndarray,
+    dx: np.ndarray,
+    n: int,
+    dw: np.ndarray,
+    spare: np.ndarray,
+    removed: np.ndarray | None,
+    back: Any,
+    back_args: tuple,
+    step: Any,
+    w: Any,
+    step_args: tuple,
+    bias_args: tuple,
+) -> None:
     for tile in range(x.shape[0]):
         live = _live(x, tile, n)
         np.matmul(x[tile, :, :live], dy[tile, :, :live].T, out=spare if tile else dw)

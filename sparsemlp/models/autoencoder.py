@@ -1,8 +1,16 @@
 """`Autoencoder`: an MLP that reproduces its input through a narrow layer, the code."""
 
-from ..layers import Linear
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
 from .mlp import MLP
 from .network import Network
+
+if TYPE_CHECKING:
+    from ..layers.base import Layer
 
 
 class Autoencoder(MLP):
@@ -32,7 +40,7 @@ class Autoencoder(MLP):
     True
     """
 
-    def __init__(self, sizes, topology=None, *, output="identity", **options):
+    def __init__(self, sizes: Any, topology: Any = None, *, output: str = "identity", **options: Any) -> None:
         sizes = list(sizes)
         if len(sizes) < 2:
             raise ValueError(f"sizes must name at least the inputs and the code, such as [784, 128, 64]; got {sizes}.")
@@ -41,22 +49,22 @@ class Autoencoder(MLP):
         super().__init__([*sizes, *sizes[-2::-1]], topology, output=output, **options)
 
     @property
-    def encoder(self):
+    def encoder(self) -> Network:
         """The first half of the layers, which it shares, as a network whose `predict` gives the code."""
         return Part(self.layers[: self._n_encoder], seed=self.seed)
 
     @property
-    def decoder(self):
+    def decoder(self) -> Network:
         """The second half, likewise: from code to reconstruction."""
         return Part(self.layers[self._n_encoder :], seed=self.seed)
 
     @property
-    def _n_encoder(self):
+    def _n_encoder(self) -> int:
         if len(self.layers) % 2 or self.n_in != self.n_out:
             raise ValueError(f"Widths must be mirrored around the code; got {self.sizes}. Use sm.Network for other chains.")
         return len(self.layers) // 2
 
-    def transform(self, X):
+    def transform(self, X: Any) -> np.ndarray:
         """Return the code of each row.
 
         Parameters
@@ -69,7 +77,7 @@ class Autoencoder(MLP):
         """
         return self.encoder._scores(X)
 
-    def inverse_transform(self, code):
+    def inverse_transform(self, code: Any) -> np.ndarray:
         """Return what the decoder makes of codes.
 
         Parameters
@@ -82,11 +90,11 @@ class Autoencoder(MLP):
         """
         return self.decoder._scores(code)
 
-    def predict(self, X):
+    def predict(self, X: Any) -> np.ndarray:
         """Return the reconstruction of each row, float[n_samples, n_in], also for a sigmoid output."""
         return self._scores(X)
 
-    def reconstruction_error(self, X):
+    def reconstruction_error(self, X: Any) -> float:
         """Return mean squared error of the reconstruction, over rows and columns."""
         return self.evaluate(X, X, loss="mse")["loss"]
 
@@ -107,8 +115,8 @@ class Part(Network):
     array([[0., 0.]], dtype=float32)
     """
 
-    def __init__(self, layers: list[Linear], seed=0):
+    def __init__(self, layers: list[Layer], seed: int = 0) -> None:
         super().__init__(layers, output="identity", seed=seed)
 
-    def _output_activation(self, kind):
+    def _output_activation(self, kind: str) -> Any:
         return None  # the last layer's own

@@ -1,8 +1,14 @@
 """Which units no input reaches, and which reach no output."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from .network import Network
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,19 +30,19 @@ class Connectivity:
     dead_ends: tuple
 
     @property
-    def ok(self):
+    def ok(self) -> bool:
         """Whether every unit lies on a path from an input to an output."""
         return not any(units.size for units in (*self.unreached, *self.dead_ends))
 
     @property
-    def only_inputs_unused(self):
+    def only_inputs_unused(self) -> bool:
         """Whether nothing is amiss but that the net ignores some inputs, as nets do whose topology chooses among them."""
         return not any(units.size for units in (*self.unreached, *self.dead_ends[1:]))
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return self.ok
 
-    def __str__(self):
+    def __str__(self) -> str:
         said = []
         for found, words in ((self.unreached, "no input reaches"), (self.dead_ends, "reach no output")):
             parts = [
@@ -46,13 +52,13 @@ class Connectivity:
                 said.append(f"units that {words}: {', '.join(parts)}")
         return "; ".join(said) or "every unit lies on a path from an input to an output"
 
-    def _name(self, k):
+    def _name(self, k: int) -> str:
         return "the inputs" if k == 0 else "the outputs" if k == len(self.sizes) - 1 else f"hidden layer {k}"
 
     __repr__ = __str__
 
 
-def connectivity(network):
+def connectivity(network: Network) -> Connectivity:
     """Return the `Connectivity` of a network; see `Network.check_connectivity`."""
     reached = [np.ones(network.n_in, bool)]
     for layer in network.layers:

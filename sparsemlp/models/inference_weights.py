@@ -1,13 +1,16 @@
 """`for_prediction`: a network without what only training needs."""
 
+from __future__ import annotations
+
 import copy
+from typing import Any
 
 from ..engine.threads import engine
 from ..layers.dropout import InputDropout
 from .network import Network
 
 
-def for_prediction(what):
+def for_prediction(what: Any) -> Any:
     """Return a copy of a network that predicts the same, bit for bit, and holds nothing that only training needs.
 
     Parameters

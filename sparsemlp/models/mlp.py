@@ -1,5 +1,9 @@
 """`MLP`: a network built from its widths."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from .. import checks
@@ -60,20 +64,20 @@ class MLP(Network):
 
     def __init__(
         self,
-        sizes,
-        topology=None,
-        activation="relu",
-        dropout=0.0,
-        output="softmax",
+        sizes: Any,
+        topology: Any = None,
+        activation: Any = "relu",
+        dropout: Any = 0.0,
+        output: str = "softmax",
         *,
-        density=None,
-        data=None,
-        input_dropout=0.0,
-        slope=0.01,
-        initializer=None,
-        dtype="float32",
-        seed=0,
-    ):
+        density: float | None = None,
+        data: Any = None,
+        input_dropout: float = 0.0,
+        slope: float = 0.01,
+        initializer: Any = None,
+        dtype: Any = "float32",
+        seed: int = 0,
+    ) -> None:
         sizes = [checks.integer(f"sizes[{k}]", n, 1, INDEX_LIMIT) for k, n in enumerate(sizes)]
         if len(sizes) < 2:
             raise ValueError(f"sizes must name at least inputs and outputs; got {sizes}.")
@@ -91,7 +95,7 @@ class MLP(Network):
         checks.integer("seed", seed, 0)
         self.initializer = initializer
         last = len(sizes) - 2
-        layers = []
+        layers: list[Layer] = []
         shapes = fit_to_data(resolve(topology, sizes), data, sizes[0])
         require_for_network(shapes, sizes, np.dtype(dtype).itemsize)
         for k, shape in enumerate(shapes):
@@ -108,7 +112,7 @@ class MLP(Network):
         super().__init__(layers, output, input_dropout, seed)
 
 
-def _by_hidden_layer(name, value, n):
+def _by_hidden_layer(name: str, value: Any, n: int) -> list:
     """Return a list with one value for each of n hidden layers."""
     if not isinstance(value, (list, tuple)):
         return [value] * n
@@ -117,9 +121,9 @@ def _by_hidden_layer(name, value, n):
     return list(value)
 
 
-def _activation_layer(kind, n_units, dropout, dtype):
+def _activation_layer(kind: Any, n_units: int, dropout: Any, dtype: Any) -> Layer:
     """Return the layer that an activation class makes for so many units."""
-    typed = {"dtype": dtype} if isinstance(kind, type) and issubclass(kind, SReLU) else {}
+    typed: dict[str, Any] = {"dtype": dtype} if isinstance(kind, type) and issubclass(kind, SReLU) else {}
     layer = kind(n_units, dropout=dropout, **typed) if dropout or typed else kind(n_units)
     checks.instance("activation(n_units)", layer, Layer, "sm.SReLU(100)")
     if layer.n_in != layer.n_out or layer.n_in != n_units:
@@ -127,6 +131,6 @@ def _activation_layer(kind, n_units, dropout, dtype):
     return layer
 
 
-def _build(topology, n_in, n_out, initializer, dtype, seed, k):
+def _build(topology: Any, n_in: int, n_out: int, initializer: Any, dtype: Any, seed: int, k: int) -> Any:
     """Return weights of layer k, drawn from the streams (seed, "topology", k) and (seed, "weights", k)."""
     return topology.weights(n_in, n_out, initializer, dtype, stream(seed, "topology", k), stream(seed, "weights", k))

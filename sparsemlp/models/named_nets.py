@@ -7,7 +7,7 @@ NETS = {  # all widths, inputs first; of Chouliaras, Fragkou, Katsaros (PCI 2021
 }
 
 
-def widths(text, n_in=None, n_out=None):
+def widths(text: str, n_in: int | None = None, n_out: int | None = None) -> tuple[int, ...]:
     """Return widths of a net that is given as text, inputs first.
 
     Parameters

@@ -1,9 +1,14 @@
 """`Network`: a chain of layers, and what predicts from it."""
 
+from __future__ import annotations
+
 import contextlib
 import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .. import checks
 from ..engine.batches import Rows, Targets, check_sample_weight
@@ -14,6 +19,11 @@ from ..layers.base import Layer
 from ..layers.dropout import InputDropout
 from ..losses import get_loss
 from .connectivity import connectivity
+
+if TYPE_CHECKING:
+    from ..losses import Loss
+    from .connectivity import Connectivity
+
 
 OUTPUTS = {"softmax": "cross_entropy", "sigmoid": "binary_cross_entropy", "identity": "mse"}  # and the loss each is evaluated by
 PREDICT_BATCH = 512
@@ -40,7 +50,7 @@ class Network:
         Labels by output unit, learned by `Trainer.fit`.
     """
 
-    def __init__(self, layers, output="softmax", input_dropout=0.0, seed=0):
+    def __init__(self, layers: list[Layer], output: str = "softmax", input_dropout: float = 0.0, seed: int = 0) -> None:
         self._dtype = _check_chain(layers)
         self.layers = list(layers)
         self.output = checks.choice("output", output, OUTPUTS)
@@ -50,15 +60,15 @@ class Network:
         self.seed = checks.integer("seed", seed, 0)
         self.classes = None
         self.trained_by = None  # the rule whose numbers the layers' optimizer state is
-        self._plans = {}
+        self._plans: dict[tuple, Plan] = {}
 
     @property
-    def classes(self):
+    def classes(self) -> Any:
         """Labels by output unit, array[n_classes], or None."""
         return self._classes
 
     @classes.setter
-    def classes(self, classes):
+    def classes(self, classes: Any) -> None:
         n = 2 if self.output == "sigmoid" and self.n_out == 1 else self.n_out
         if classes is not None:
             classes = np.asarray(classes)
@@ -70,36 +80,36 @@ class Network:
     n_out = property(lambda self: self.layers[-1].n_out)
 
     @property
-    def dtype(self):
+    def dtype(self) -> np.dtype:
         """float32 or float64: that of every layer with parameters."""
         return self._dtype
 
     @property
-    def sizes(self):
+    def sizes(self) -> list[int]:
         """Widths, inputs first."""
         return [self.n_in] + [layer.n_out for layer in self.layers]
 
     @property
-    def n_connections(self):
+    def n_connections(self) -> int:
         return sum(layer.weights.n_connections for _, layer in self.weighted)
 
     @property
-    def weighted(self):
+    def weighted(self) -> Iterator[tuple[int, Layer]]:
         """The layers that have weights: (k, layer), k counted among all layers."""
         return ((k, layer) for k, layer in enumerate(self.layers) if layer.weights is not None)
 
     @property
-    def n_parameters(self):
+    def n_parameters(self) -> int:
         """Connections, biases and whatever else is trained."""
         return sum(layer.n_parameters for layer in self.layers)
 
     @property
-    def density(self):
+    def density(self) -> float:
         """Connections over those of the dense net."""
         return self.n_connections / max(1, sum(math.prod(layer.weights.shape) for _, layer in self.weighted))
 
     # ---- prediction ----
-    def _plan(self, n, capacity, kind):
+    def _plan(self, n: int, capacity: int, kind: str) -> Plan:
         """Return the inference plan for n samples; kind: "scores" (logits of a softmax) or "logits" of any output."""
         activation = self._output_activation(kind)
         key = (n, capacity, activation)
@@ -111,11 +121,11 @@ class Network:
             self._plans[key] = plan
         return plan
 
-    def _output_activation(self, kind):
+    def _output_activation(self, kind: str) -> str:
         """Return what the last layer applies when it predicts."""
         return "identity" if kind == "logits" or self.output == "softmax" else self.output
 
-    def _batches(self, source, kind="scores"):
+    def _batches(self, source: Rows, kind: str = "scores") -> Iterator[tuple[int, int, Plan]]:
         """Yield (start, stop, plan) after the forward pass of each batch; to be consumed while holding the engine."""
         n = len(source)
         for start in range(0, n, PREDICT_BATCH):
@@ -126,7 +136,7 @@ class Network:
                 call.function(*call.args)
             yield start, stop, plan
 
-    def _scores(self, X):
+    def _scores(self, X: Any) -> np.ndarray:
         """Return float[n_samples, n_out]: the output layer's activations, logits if it is a softmax."""
         from ..kernels.tiles import from_tiles
 
@@ -137,7 +147,7 @@ class Network:
                 from_tiles(plan.context.w, plan.outputs, out[start:stop])
         return out
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Any) -> np.ndarray:
         """Return probabilities of the classes.
 
         Parameters
@@ -163,7 +173,7 @@ class Network:
             scores /= scores.sum(axis=1, keepdims=True)
         return scores
 
-    def predict(self, X):
+    def predict(self, X: Any) -> np.ndarray:
         """Return predicted labels (softmax), 0/1 or the two labels (sigmoid), or values (identity).
 
         Parameters
@@ -185,7 +195,7 @@ class Network:
             return scores if self.output == "identity" or self.classes is None else self.classes[scores]
         return scores
 
-    def evaluate(self, X, y, sample_weight=None, loss=None):
+    def evaluate(self, X: Any, y: Any, sample_weight: ArrayLike | None = None, loss: str | Loss | None = None) -> dict[str, float]:
         """Return mean loss and accuracy, by the training loss of the output unless `loss` names another.
 
         Parameters
@@ -206,7 +216,7 @@ class Network:
         targets = Targets(y, len(source), self, loss)
         return self.evaluate_rows(source, targets, check_sample_weight(sample_weight, len(source)), loss)
 
-    def evaluate_rows(self, source, targets, weights, loss):
+    def evaluate_rows(self, source: Rows, targets: Targets, weights: np.ndarray | None, loss: Loss) -> dict[str, float]:
         """Evaluate a `Rows` and a `Targets` that are checked already; see `evaluate`."""
         n, total, correct = len(source), 0.0, 0.0
         shares = None if weights is None else weights / weights.sum()
@@ -226,7 +236,7 @@ class Network:
             result["accuracy"] = correct / ((n if shares is None else 1) * loss.answers(self.n_out))
         return result
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
         """Return accuracy in [0, 1]; for an identity output the coefficient of determination R² (mean over outputs).
 
         Parameters
@@ -245,7 +255,7 @@ class Network:
         return float(np.mean(1 - error / np.where(spread > 0, spread, 1)))
 
     @contextlib.contextmanager
-    def buffers_kept(self):
+    def buffers_kept(self) -> Iterator[None]:
         """Give layers their running statistics back afterwards: what is no step changes nothing."""
         before = [[b.copy() for b in layer.buffers.values()] for layer in self.layers]
         try:
@@ -256,7 +266,7 @@ class Network:
                     buffer[...] = values
 
     # ---- looking at it ----
-    def require_sound(self, *, bounds=False):
+    def require_sound(self, *, bounds: bool = False) -> None:
         """Raise an error unless kernels may take this network: layers that fit each other, arrays of the right shape, dtype and order.
 
         Parameters
@@ -270,7 +280,7 @@ class Network:
             if bounds and layer.weights is not None:
                 layer.weights.check_bounds()
 
-    def check(self):
+    def check(self) -> None:
         """Raise TopologyError unless every invariant of every layer holds. O(connections log connections)."""
         for k, layer in enumerate(self.layers):
             if layer.weights is not None:
@@ -279,12 +289,12 @@ class Network:
             if not all(np.isfinite(a).all() for a in (*arrays, *layer.buffers.values())):
                 raise TopologyError(f"Biases and their optimizer state must be finite; those of layer {k} are not.")
 
-    def require_trainable(self):
+    def require_trainable(self) -> None:
         """Raise TypeError if a layer was made for prediction only."""
         for _, layer in self.weighted:
             layer.weights.require_trainable()
 
-    def check_connectivity(self):
+    def check_connectivity(self) -> Connectivity:
         """Find the units that no input reaches, and those that reach no output.
 
         Returns
@@ -303,7 +313,7 @@ class Network:
         """
         return connectivity(self)
 
-    def summary(self):
+    def summary(self) -> str:
         """Return a table of the layers as text.
 
         Examples
@@ -319,7 +329,7 @@ class Network:
         for k, layer in enumerate(self.layers):
             said, w = layer.describe(), layer.weights
             shape = said["shape"] if said["kind"] == "Linear" else f"{said['kind']} {said['shape']}"
-            counts = ("", "") if w is None else (f"{w.n_connections:,}", f"{w.density:.4g}")
+            counts: Any = ("", "") if w is None else (f"{w.n_connections:,}", f"{w.density:.4g}")
             rows.append((str(k), shape, *counts, f"{layer.n_parameters:,}"))
         rows.append(("total", "", f"{self.n_connections:,}", f"{self.density:.4g}", f"{self.n_parameters:,}"))
         wide = max(len("shape"), *(len(r[1]) for r in rows))
@@ -328,15 +338,15 @@ class Network:
         lines += [f"{r[0]:>5}   {r[1]:<{wide}}   {r[2]:>{counts}}   {r[3]:<7}   {r[4]:>10}" for r in rows]
         return "\n".join(lines)
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict:
         """Return everything but the buffers of predictions, which are made again when needed; for pickle and copy."""
         return {**self.__dict__, "_plans": {}}
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"{type(self).__name__}({'-'.join(map(str, self.sizes))}, {self.n_connections:,} connections, density {self.density:.3g})"
 
 
-def _right_answers(plan, values, loss):
+def _right_answers(plan: Plan, values: np.ndarray, loss: Loss) -> np.ndarray:
     """Return how many right answers each sample of a batch got, float[n_batch]; ties go to the lower class, as in the kernels."""
     from ..kernels.tiles import from_tiles
 
@@ -345,7 +355,7 @@ def _right_answers(plan, values, loss):
     return loss.right(outputs, values)
 
 
-def _check_chain(layers):
+def _check_chain(layers: list[Layer]) -> Any:
     """Return the dtype of a chain of layers, or raise an error that says which two do not fit each other."""
     if not layers:
         raise ValueError("A network needs at least one layer; got none.")

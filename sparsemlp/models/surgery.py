@@ -3,6 +3,10 @@
 A trainer that has begun a run cannot resume it with another number of layers: fit anew, or make another trainer.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from .. import checks
@@ -11,8 +15,11 @@ from ..layers.base import Layer
 from ..weights.dense import DenseWeights
 from ..weights.sparse import SparseWeights
 
+if TYPE_CHECKING:
+    from .network import Network
 
-def insert_layer(network, k, layer):
+
+def insert_layer(network: Network, k: int, layer: Layer) -> None:
     """Make `layer` the network's layer k; the one that was there, and those after it, move up.
 
     Parameters
@@ -42,7 +49,7 @@ def insert_layer(network, k, layer):
     replace_layers(network, [*network.layers[:k], layer, *network.layers[k:]])
 
 
-def replace_layers(network, layers):
+def replace_layers(network: Network, layers: list[Layer]) -> None:
     """Give a network other layers, of the same inputs and outputs.
 
     Parameters
@@ -67,7 +74,7 @@ def replace_layers(network, layers):
     network.layers[:] = layers
 
 
-def replace_weights(network, k, weights):
+def replace_weights(network: Network, k: int, weights: Any) -> None:
     """Give layer k other weights of the same shape and dtype; its bias stays.
 
     Parameters
@@ -96,7 +103,7 @@ def replace_weights(network, k, weights):
     layer.weights = weights
 
 
-def restricted(weights, keep):
+def restricted(weights: Any, keep: np.ndarray) -> SparseWeights:
     """Return sparse weights of those connections that `keep` marks: values and optimizer state bit for bit, in new arrays.
 
     Parameters
@@ -128,7 +135,7 @@ def restricted(weights, keep):
     return found
 
 
-def with_values(weights, values):
+def with_values(weights: Any, values: np.ndarray) -> Any:
     """Return weights on the same connections with other values and no optimizer state, in new arrays.
 
     Parameters
@@ -149,7 +156,7 @@ def with_values(weights, values):
     return weights.with_values(values)
 
 
-def redrawn(layer, rng):
+def redrawn(layer: Layer, rng: np.random.Generator) -> Any:
     """Return weights on the same connections with values that the layer's initializer draws for so many.
 
     Parameters

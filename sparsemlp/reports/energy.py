@@ -1,6 +1,9 @@
 """What one inference costs in energy: the operations of the remaining connections, priced by number format."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import Any
 
 from .. import checks
 
@@ -38,16 +41,16 @@ class EnergyReport:
     layers: tuple
 
     @property
-    def connections(self):
+    def connections(self) -> int:
         """Of all layers: the multiplications, and as many additions, of one inference."""
         return sum(row["connections"] for row in self.layers)
 
     @property
-    def dense_connections(self):
+    def dense_connections(self) -> int:
         """Those of the dense net of the same widths."""
         return sum(row["shape"][0] * row["shape"][1] for row in self.layers)
 
-    def nanojoules(self, number_format="float32", *, adds=False, layer=None):
+    def nanojoules(self, number_format: str = "float32", *, adds: bool = False, layer: Any = None) -> float:
         """Energy of one inference.
 
         Parameters
@@ -65,14 +68,14 @@ class EnergyReport:
         connections = self.connections if layer is None else self.layers[layer]["connections"]
         return nanojoules(connections, number_format, adds=adds)
 
-    def to_dict(self):
+    def to_dict(self) -> dict:
         """Everything as numbers, for JSON; energies in nanojoules."""
         rows = [{**row, "shape": list(row["shape"]), **_energies(row["connections"])} for row in self.layers]
         total = {"connections": self.connections, **_energies(self.connections)}
         dense = {"connections": self.dense_connections, **_energies(self.dense_connections)}
         return {"layers": rows, "total": total, "dense": dense}
 
-    def __str__(self):
+    def __str__(self) -> str:
         names = list(PICOJOULES)
         head = f"{'layer':<5}  {'shape':>13}  {'connections':>13}" + "".join(f"  {name:>7}" for name in names)
         head += "".join(f"  {'adds too: ' * (not k) + name:>{17 if not k else 7}}" for k, name in enumerate(names))
@@ -86,7 +89,7 @@ class EnergyReport:
         return "\n".join([*lines, "nanojoules per inference, 45 nm; multiplications only, then with additions"])
 
 
-def nanojoules(connections, number_format="float32", *, adds=False):
+def nanojoules(connections: int, number_format: str = "float32", *, adds: bool = False) -> float:
     """Energy of so many multiplications, and as many additions if `adds`.
 
     >>> round(nanojoules(4389), 2)
@@ -97,7 +100,7 @@ def nanojoules(connections, number_format="float32", *, adds=False):
     return connections * (multiply + add * bool(adds)) / 1000
 
 
-def energy_report(network):
+def energy_report(network: Any) -> EnergyReport:
     """What one inference of a network costs in arithmetic energy, layer by layer.
 
     Parameters
@@ -130,6 +133,6 @@ def energy_report(network):
     return EnergyReport(tuple({"shape": layer.weights.shape, "connections": layer.multiplications()} for _, layer in network.weighted))
 
 
-def _energies(connections):
+def _energies(connections: int) -> Any:
     pairs = (("multiply", False), ("multiply_add", True))
     return {f"{name}_nj": {f: nanojoules(connections, f, adds=adds) for f in PICOJOULES} for name, adds in pairs}

@@ -1,6 +1,9 @@
 """What a net weighs: bytes by layer and purpose, counted from the arrays that exist."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import Any
 
 from ..weights.prediction import PredictionWeights, ordered_slots
 
@@ -30,21 +33,21 @@ class MemoryReport:
     buffers: dict
 
     @property
-    def connections(self):
+    def connections(self) -> int:
         return sum(row["connections"] for row in self.layers)
 
     @property
-    def total(self):
+    def total(self) -> int:
         """Bytes of everything."""
         return self.weights + sum(self.buffers.values())
 
     @property
-    def weights(self):
+    def weights(self) -> int:
         """Bytes of values, indices, optimizer state and biases."""
         return sum(row[p] for row in self.layers for p in PURPOSES)
 
     @property
-    def bytes_per_connection(self):
+    def bytes_per_connection(self) -> float:
         """Values, indices and optimizer state over connections, arrays of the size of the units (biases, row pointers) apart."""
         per_connection = 0
         for row in self.layers:
@@ -52,11 +55,11 @@ class MemoryReport:
         return per_connection / max(self.connections, 1)
 
     @property
-    def inference(self):
+    def inference(self) -> int:
         """Bytes that prediction needs of the layers: values, the index by output unit with the row pointers' share, biases."""
         return sum(row["values"] + row["transposed_index"] + row["bias_values"] for row in self.layers)
 
-    def to_dict(self):
+    def to_dict(self) -> dict:
         """Everything as numbers, for JSON."""
         return {
             "layers": [dict(row) for row in self.layers],
@@ -66,7 +69,7 @@ class MemoryReport:
             "bytes_per_connection": self.bytes_per_connection,
         }
 
-    def __str__(self):
+    def __str__(self) -> str:
         columns = PURPOSES + OF_A_LAYER
         head = f"{'layer':>5}  {'shape':>15}  {'connections':>13}" + "".join(f"  {p.replace('_', ' '):>16}" for p in columns)
         lines = [head]
@@ -78,7 +81,7 @@ class MemoryReport:
         return "\n".join(lines)
 
 
-def memory_report(what):
+def memory_report(what: Any) -> MemoryReport:
     """The bytes that a network or a trainer holds.
 
     Parameters
@@ -114,7 +117,7 @@ def memory_report(what):
         row |= {"activations": plan.activations[k + 1].nbytes if plan else 0, "gradients": plan.gradient_bytes(k) if plan else 0}
         layers.append(row)
     weights = [layer.weights for _, layer in network.weighted]
-    largest = max((w.n_connections for w in weights if isinstance(w, PredictionWeights)), default=0)
+    largest = max((w.n_connections for w in weights if isinstance(w, PredictionWeights)), default=0)  # type: ignore[misc]
     buffers["scratch"] += ordered_slots(largest).nbytes
     if plans:
         buffers["gradients"] += what.evolution.nbytes() + what.stepper.stored_bytes()
