@@ -1,5 +1,7 @@
 """Neural networks that are sparse while they train. Importing compiles nothing."""
 
+import typing as _typing
+
 from . import datasets, reference
 from .checkpoint import Checkpoint, load, save
 from .engine.threads import get_num_threads, set_num_threads
@@ -192,13 +194,17 @@ __version__ = "0.2.0"  # the only place of the version: pyproject.toml reads it 
 ESTIMATORS = ("SparseMLPClassifier", "SparseMLPRegressor")  # imported when first asked for: they need scikit-learn
 
 
-def __getattr__(name):
-    if name in ESTIMATORS:
-        from . import estimators
+if _typing.TYPE_CHECKING:
+    from .estimators import SparseMLPClassifier, SparseMLPRegressor
+else:
 
-        return getattr(estimators, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name):
+        if name in ESTIMATORS:
+            from . import estimators
+
+            return getattr(estimators, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})

@@ -14,7 +14,7 @@ from .engine.threads import get_num_threads
 BLAS_LIMITS = "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"  # what bounds the threads of dense layers
 
 
-def machine():
+def machine() -> dict:
     """Versions, CPU, threads and, in a git checkout, the commit, as a dict for a run's file."""
     from . import __version__
 
@@ -32,7 +32,7 @@ def machine():
     }
 
 
-def _commit():
+def _commit() -> str | None:
     folder = pathlib.Path(__file__).parent
     try:
         done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, check=True)
@@ -41,7 +41,7 @@ def _commit():
     return done.stdout.strip()
 
 
-def _cpu():
+def _cpu() -> str:
     """The CPU's name as the system tells it."""
     try:
         lines = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()

@@ -1,5 +1,7 @@
 """Replacing a file so that there is always a whole one: the old, or the new."""
 
+from __future__ import annotations
+
 import contextlib
 import errno
 import hashlib
@@ -10,13 +12,15 @@ import re
 import secrets
 import stat
 import time
+from collections.abc import Iterator
+from typing import Any
 
 LONGEST_STEM = 230  # bytes; file systems allow 255 for a name, and ours is 19 longer
 LEFTOVER_AGE = 3600.0  # seconds after which a temporary file belongs to no save that still runs
 
 
 @contextlib.contextmanager
-def replacing(path):
+def replacing(path: Any) -> Iterator[Any]:
     """A new binary file that takes the place of `path` when the block ends without an exception.
 
     Parameters
@@ -58,12 +62,12 @@ def replacing(path):
         raise OSError(error.errno, f"{_reason(error, path)} Nothing was saved.{kept}", str(path)) from error
 
 
-def _stem(name):
+def _stem(name: str) -> Any:
     """What a temporary file of `name` is called in the middle: the name, a hash in its place if it would become too long."""
     return name if len(os.fsencode(name)) <= LONGEST_STEM else hashlib.sha256(os.fsencode(name)).hexdigest()[:32]
 
 
-def _mode_of(path):
+def _mode_of(path: Any) -> Any:
     """Permissions of the file to replace, None if there is none; an OSError if it must not be replaced."""
     try:
         status = os.stat(path)
@@ -78,7 +82,7 @@ def _mode_of(path):
     return stat.S_IMODE(status.st_mode)
 
 
-def _reason(error, path):
+def _reason(error: OSError, path: Any) -> Any:
     if error.errno == errno.ENOENT:
         return f"The folder {path.parent} does not exist; make it first."
     if error.errno == errno.ENAMETOOLONG:
@@ -89,7 +93,7 @@ def _reason(error, path):
     return text if text.endswith(".") else f"{text}."
 
 
-def _sync_folder(folder):
+def _sync_folder(folder: Any) -> None:
     """Bring the renaming to the disk; Windows and some file systems cannot, and the file is whole all the same."""
     with contextlib.suppress(OSError):
         fd = os.open(folder, os.O_RDONLY)
@@ -99,7 +103,7 @@ def _sync_folder(folder):
             os.close(fd)
 
 
-def remove_leftovers(path):
+def remove_leftovers(path: Any) -> None:
     """Delete temporary files of `path` that killed processes have left, if they are older than an hour."""
     path = pathlib.Path(os.path.realpath(path))
     pattern = re.compile(rf"\.{re.escape(_stem(path.name))}\.[0-9a-f]{{12}}\.part")
@@ -111,12 +115,12 @@ def remove_leftovers(path):
                         os.unlink(entry.path)
 
 
-def write_text(path, text):
+def write_text(path: Any, text: str) -> None:
     """Write a text file so that it is either the old one or the new one, whole."""
     with replacing(path) as file:
         file.write(text.encode())
 
 
-def write_json(path, value):
+def write_json(path: Any, value: Any) -> None:
     """`write_text` of a value as indented JSON."""
     write_text(pathlib.Path(path), json.dumps(value, indent=1))

@@ -5,6 +5,7 @@ Weight decay applies to connections, never to biases. Gradients are means over t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -149,7 +150,7 @@ class SGD(Optimizer):
     1
     """
 
-    lr: object = 0.01
+    lr: float | Callable[[float, float], float] = 0.01
     momentum: float = 0.0
     nesterov: bool = False
     weight_decay: float = 0.0
@@ -190,7 +191,7 @@ class Adam(Optimizer):
     2
     """
 
-    lr: object = 0.001
+    lr: float | Callable[[float, float], float] = 0.001
     betas: tuple = (0.9, 0.999)
     eps: float = 1e-8
     weight_decay: float = 0.0
@@ -247,7 +248,7 @@ class RMSprop(Optimizer):
     1
     """
 
-    lr: object = 0.001
+    lr: float | Callable[[float, float], float] = 0.001
     rho: float = 0.9
     eps: float = 1e-8
     weight_decay: float = 0.0

@@ -3,7 +3,10 @@
 Measured in docs/sparse_or_small_dense.md, on other sets than those the rules were chosen on too.
 """
 
+from __future__ import annotations
+
 import warnings
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -21,7 +24,7 @@ DECAY, MANY_ROWS = 5e-4, 10_000
 SPARSE_ENOUGH = 0.99  # a layer with more of its connections is left full
 
 
-def choose(recipe, X, image_shape):
+def choose(recipe: Any, X: Any, image_shape: Any) -> Any:
     """The recipe that "auto" stands for.
 
     Images if `image_shape` is given; text if X holds no negative number and at least nine tenths zeros; else tabular. What X is
@@ -48,7 +51,7 @@ def choose(recipe, X, image_shape):
     return "text" if zeros >= MANY_ZEROS and (values.size == 0 or values.min() >= 0) else "tabular"
 
 
-def topologies(recipe, sizes, plain, image_shape):
+def topologies(recipe: Any, sizes: Any, plain: Any, image_shape: Any) -> Any:
     """One topology a layer, of as many connections as the Erdős–Rényi topology `plain` deals out, to a unit's rounding.
 
     Images: `Local` in all hidden layers. Tabular: the first layer `Correlated`, or `Weighted` if X is too wide for that. Text: the first
@@ -73,17 +76,17 @@ def topologies(recipe, sizes, plain, image_shape):
     return [plain[k] if full[k] or k >= len(first) else first[k] for k in range(len(plain))]
 
 
-def policy(recipe):
+def policy(recipe: Any) -> Any:
     """How connections move: a text recipe's by SET with a falling fraction, others' not at all; without a recipe by SET as published."""
     return {"text": SET(zeta=Cosine(0.3)), None: SET()}.get(recipe, Static())
 
 
-def decay(n_rows):
+def decay(n_rows: int) -> Any:
     """Weight decay: 5e-4 from 10,000 rows, else none."""
     return DECAY if n_rows >= MANY_ROWS else 0.0
 
 
-def warn_of_dropout(network):
+def warn_of_dropout(network: Any) -> None:
     """Warn if units that lose inputs to dropout have few of them."""
     for k, layer in enumerate(network.layers[1:], 1):
         fan_in = layer.weights.n_connections / layer.n_out

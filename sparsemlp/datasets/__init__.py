@@ -8,8 +8,11 @@
 ('digits', 'fashion-mnist', 'mnist', 'cifar10', 'madelon')
 """
 
+from __future__ import annotations
+
 from functools import partial
 from os import PathLike
+from typing import Any
 
 import numpy as np
 
@@ -31,7 +34,7 @@ IDX_FILES = (
 )
 
 
-def _mnist_like(name, url, md5):
+def _mnist_like(name: str, url: str, md5: tuple[str, ...]) -> Any:
     """An MNIST-like data set: 60,000 + 10,000 images of 28 × 28 in four files below `url`, with their published MD5."""
     return Dataset(
         name,

@@ -59,7 +59,7 @@ class Augmentation:
     flip: bool = True
     standardizer: Standardizer | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         shape = self.image_shape
         if not isinstance(shape, (tuple, list)) or len(shape) not in (2, 3):
             raise ValueError(f"Augmentation.image_shape must be (height, width) or (channels, height, width); got {shape!r}.")
@@ -83,6 +83,6 @@ class Augmentation:
                 )
 
     @property
-    def n_features(self):
+    def n_features(self) -> int:
         """Values in one image."""
         return math.prod(self.image_shape)

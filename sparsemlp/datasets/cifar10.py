@@ -4,7 +4,10 @@ Each record is one label byte and 3072 pixel bytes: 1024 red, 1024 green, 1024 b
 (A. Krizhevsky, "Learning multiple layers of features from tiny images", 2009). A row of X keeps that order.
 """
 
+from __future__ import annotations
+
 import tarfile
+from typing import Any
 
 import numpy as np
 
@@ -20,13 +23,13 @@ SLACK = 1 << 20  # bytes that an archive may hold beside the images: tar headers
 class _Tables:
     """The arrays to fill, one file after the other in any order; each file's records pass through one buffer."""
 
-    def __init__(self, per_file):
+    def __init__(self, per_file: int) -> None:
         self.n = per_file
         n_train = per_file * (len(FILES) - 1)
         self.train = np.empty((n_train, PIXELS), np.uint8), np.empty(n_train, np.int64)
         self.test = np.empty((per_file, PIXELS), np.uint8), np.empty(per_file, np.int64)
 
-    def fill(self, name, stream, where):
+    def fill(self, name: str, stream: Any, where: str) -> Any:
         k = FILES.index(name)
         X, y = self.test if k == len(FILES) - 1 else (part[k * self.n : (k + 1) * self.n] for part in self.train)
         records = read_array(stream, (self.n, 1 + PIXELS), where)
@@ -34,11 +37,11 @@ class _Tables:
         check_labels(records[:, 0], CLASSES, where)
         X[:], y[:] = records[:, 1:], records[:, 0]
 
-    def result(self):
+    def result(self) -> Any:
         return *self.train, *self.test
 
 
-def load_folder(paths, per_file=PER_FILE):
+def load_folder(paths: Any, per_file: int = PER_FILE) -> Any:
     """Read the six .bin files.
 
     Parameters
@@ -67,7 +70,7 @@ def load_folder(paths, per_file=PER_FILE):
     return tables.result()
 
 
-def load_archive(paths, per_file=PER_FILE):
+def load_archive(paths: Any, per_file: int = PER_FILE) -> Any:
     """Read cifar-10-binary.tar.gz in one pass, without writing anything to disk; parameters and result as `load_folder`.
 
     Only members named like the six files are looked at, wherever they lie in the archive. The archive is read to its end, so its gzip
@@ -76,7 +79,7 @@ def load_archive(paths, per_file=PER_FILE):
     (path,) = paths
     tables, missing = _Tables(per_file), set(FILES)
     with opened(path) as stream:
-        bounded = _Bounded(stream, len(FILES) * per_file * (1 + PIXELS) + SLACK, path)
+        bounded: Any = _Bounded(stream, len(FILES) * per_file * (1 + PIXELS) + SLACK, path)
         try:
             with tarfile.open(fileobj=bounded, mode="r|") as archive:
                 for member in archive:
@@ -96,10 +99,10 @@ def load_archive(paths, per_file=PER_FILE):
 class _Bounded:
     """A stream that refuses to deliver more than `limit` bytes: a small archive must not unpack to something huge."""
 
-    def __init__(self, stream, limit, where):
+    def __init__(self, stream: Any, limit: int, where: str) -> None:
         self.stream, self.left, self.limit, self.where = stream, limit, limit, where
 
-    def read(self, n):
+    def read(self, n: int) -> Any:
         data = self.stream.read(min(n, self.left + 1))
         self.left -= len(data)
         if self.left < 0:

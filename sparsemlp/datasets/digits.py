@@ -6,8 +6,11 @@ a stratified choice at random (data/README.md has the lines that made it). Both 
 accuracy says nothing about the handwriting of strangers.
 """
 
+from __future__ import annotations
+
 import importlib.resources
 import zipfile
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +20,7 @@ FILE = "digits.npz"
 SAMPLES, TEST_SAMPLES, PIXELS = 1797, 360, 64
 
 
-def load_digits():
+def load_digits() -> Any:
     """Read the embedded digits.
 
     Returns

@@ -1,8 +1,11 @@
 """Reading bytes out of plain or gzipped files: bounded in memory, checked to the last byte, every fault a DatasetError."""
 
+from __future__ import annotations
+
 import contextlib
 import gzip
 import zlib
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +15,7 @@ CHUNK = 1 << 20  # bytes asked for at a time
 
 
 @contextlib.contextmanager
-def opened(path):
+def opened(path: Any) -> Any:
     """Open `path` for reading its (decompressed) bytes.
 
     Gzip is recognised by its first two bytes, not by the name: browsers decompress files and keep the suffix.
@@ -45,7 +48,7 @@ def opened(path):
         raise DatasetError(f"{path} cannot be read: {error}.") from error
 
 
-def read_array(stream, shape, where):
+def read_array(stream: Any, shape: Any, where: str) -> np.ndarray:
     """Read bytes as an array: never more than its size, whatever the stream could deliver.
 
     Parameters
@@ -65,7 +68,7 @@ def read_array(stream, shape, where):
         The stream ends early.
     """
     array = np.empty(shape, np.uint8)
-    view = memoryview(array.reshape(-1))
+    view = memoryview(array.reshape(-1))  # type: ignore[arg-type]
     done = 0
     while done < len(view):
         n = stream.readinto(view[done : done + CHUNK])
@@ -77,13 +80,13 @@ def read_array(stream, shape, where):
     return array
 
 
-def read_end(stream, where):
+def read_end(stream: Any, where: str) -> None:
     """Raise DatasetError unless the stream is at its end; for gzip this is also what verifies its checksum."""
     if stream.read(1):
         raise DatasetError(f"{where} goes on after its last sample: it is not the file it is named after, or it is damaged.")
 
 
-def check_labels(y, n_classes, where):
+def check_labels(y: Any, n_classes: int, where: str) -> Any:
     """Raise DatasetError unless every label is a class index below `n_classes`."""
     if y.size and y.max() >= n_classes:
         sample = int(np.argmax(y >= n_classes))

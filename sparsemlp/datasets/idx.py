@@ -4,8 +4,11 @@ Layout (Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digit
 (8: unsigned byte), the number of dimensions and each dimension as an int32; then the values in C order.
 """
 
+from __future__ import annotations
+
 import math
 import struct
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +18,7 @@ from .files import check_labels, opened, read_array, read_end
 UNSIGNED_BYTE = 8
 
 
-def read_idx(path, shape):
+def read_idx(path: Any, shape: tuple) -> np.ndarray:
     """Read one IDX file whose dimensions are known beforehand.
 
     The header is compared first, so a file never makes this function allocate more than the size of `shape`.
@@ -51,7 +54,7 @@ def read_idx(path, shape):
     return values.reshape(shape)
 
 
-def load_idx(paths, n_train, n_test, image_shape=(28, 28), n_classes=10):
+def load_idx(paths: Any, n_train: int, n_test: int, image_shape: Any = (28, 28), n_classes: int = 10) -> Any:
     """Read the four files of an MNIST-like data set.
 
     Parameters
@@ -82,5 +85,5 @@ def load_idx(paths, n_train, n_test, image_shape=(28, 28), n_classes=10):
     return tuple(parts)
 
 
-def _times(shape):
+def _times(shape: tuple) -> str:
     return " × ".join(f"{n:,}" for n in shape)

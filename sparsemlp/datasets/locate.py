@@ -3,12 +3,15 @@
 pooch is imported here and only when the earlier places do not have the files.
 """
 
+from __future__ import annotations
+
 import os
 import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..errors import DatasetError
 
@@ -76,7 +79,7 @@ class Dataset:
     own_names: bool = True
 
 
-def find(dataset, data_dir=None, download=True):
+def find(dataset: Dataset, data_dir: Any = None, download: bool = True) -> Any:
     """Find the files of a data set, or download them.
 
     Parameters
@@ -122,7 +125,7 @@ def find(dataset, data_dir=None, download=True):
     )
 
 
-def fetch(dataset, cache):
+def fetch(dataset: Dataset, cache: Any) -> Any:
     """Download the missing files of a data set into ``cache/<name>``.
 
     A file is downloaded into a temporary folder, verified there (published MD5, otherwise structure) and then renamed: under its own
@@ -154,14 +157,14 @@ def fetch(dataset, cache):
             os.replace(whole, home / remote.file)
 
 
-def checkout_data():
+def checkout_data() -> Any:
     """Return the data/ folder of the checkout that this package is imported from, or None if it was installed."""
     root = Path(__file__).resolve().parents[2]
     ours = (root / "data" / "README.md").is_file() and (root / "pyproject.toml").is_file()
     return root / "data" if ours else None
 
 
-def _places(data_dir):
+def _places(data_dir: Any) -> Any:
     """Yield (what to call it, folder) in the order of search; the user's cache comes last."""
     if data_dir is not None:
         yield "data_dir", Path(data_dir)
@@ -174,13 +177,13 @@ def _places(data_dir):
     yield "cache", Path(pooch.os_cache("sparsemlp"))
 
 
-def _homes(dataset, place):
+def _homes(dataset: Dataset, place: Any) -> Any:
     """The folders of a place that may hold the data set."""
     itself = place.resolve().name == dataset.name or dataset.own_names
     return (place / dataset.name, place) if itself else (place / dataset.name,)
 
 
-def _complete(dataset, home):
+def _complete(dataset: Dataset, home: Any) -> Any:
     """Return (layout, paths) if all files of one layout lie in `home`, else None."""
     for layout in dataset.layouts:
         for folder in dict.fromkeys((home / layout.folder, home)):
@@ -190,13 +193,13 @@ def _complete(dataset, home):
     return None
 
 
-def _existing(folder, name):
+def _existing(folder: Any, name: str) -> Any:
     """Return the path of a file under its name, or gzipped, or decompressed; None if there is none."""
     other = name.removesuffix(".gz") if name.endswith(".gz") else name + ".gz"
     return next((folder / n for n in (name, other) if (folder / n).is_file()), None)
 
 
-def _what_is_wrong(dataset, home):
+def _what_is_wrong(dataset: Dataset, home: Any) -> Any:
     """Say why `home` does not do, for the error message."""
     if not home.is_dir():
         return "(no such folder)"

@@ -4,6 +4,10 @@ One sample a line: 500 whole numbers, or the label -1 or +1 (I. Guyon, S. Gunn, 
 feature selection challenge", 2004). 20 of the features are informative, 480 are probes.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from ..errors import DatasetError
@@ -15,7 +19,7 @@ BYTES_PER_VALUE = 8  # at most: three digits and a blank in the originals
 LARGEST = 9999
 
 
-def read_table(path, shape):
+def read_table(path: Any, shape: tuple) -> np.ndarray:
     """Read one text file of whole numbers.
 
     Parameters
@@ -56,7 +60,7 @@ def read_table(path, shape):
     return table
 
 
-def load_text(paths, shapes=SHAPES):
+def load_text(paths: Any, shapes: Any = SHAPES) -> Any:
     """Read the four files.
 
     Parameters

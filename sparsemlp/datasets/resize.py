@@ -1,5 +1,9 @@
 """`area_average`: images made smaller, each new pixel the mean of the area it covers."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from .. import checks
@@ -7,7 +11,7 @@ from .. import checks
 ROWS = 4096  # images at a time
 
 
-def area_average(X, shape, new_shape):
+def area_average(X: Any, shape: tuple, new_shape: Any) -> np.ndarray:
     """Images of another size: each new pixel is the mean of the old ones below it, those on its edge by the part it covers.
 
     Parameters
@@ -50,7 +54,7 @@ def area_average(X, shape, new_shape):
     return out
 
 
-def _covered(n, m):
+def _covered(n: int, m: int) -> Any:
     """float64[m, n]: the part of each of m equal stretches of a line that each of n equal ones covers."""
     old, new = np.arange(n), np.arange(m)[:, None]
     overlap = np.minimum((new + 1) * n / m, old + 1) - np.maximum(new * n / m, old)

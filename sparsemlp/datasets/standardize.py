@@ -1,7 +1,9 @@
 """Per-pixel standardisation with the training set's mean and deviation."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -46,7 +48,7 @@ class Standardizer:
     scale: np.ndarray
     clip: float | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("mean", "scale"):
             values = np.array(getattr(self, name), np.float64)
             if values.ndim != 1 or not np.isfinite(values).all():
@@ -59,7 +61,7 @@ class Standardizer:
             checks.real("Standardizer.clip", self.clip, 0, open_low=True, fix="In deviations, such as 4.")
 
     @classmethod
-    def fit(cls, X, clip=None) -> Self:
+    def fit(cls, X: Any, clip: float | None = None) -> Self:
         """Take mean and deviation (the population's: divided by n) of each column.
 
         Parameters
@@ -96,7 +98,7 @@ class Standardizer:
             raise ValueError(f"X must be finite; column {column} holds NaN, infinity or values whose squares are too large to add.")
         return cls(mean, np.where(varies, inverse, 0), clip)
 
-    def __call__(self, X) -> np.ndarray:
+    def __call__(self, X: Any) -> np.ndarray:
         """Standardise.
 
         Parameters
@@ -130,7 +132,7 @@ class Standardizer:
         return out
 
 
-def standardize(X_train, X_test, clip=None) -> tuple[np.ndarray, np.ndarray]:
+def standardize(X_train: Any, X_test: Any, clip: float | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Standardise both parts of a data set with the training part's mean and deviation per feature.
 
     The setting of Chouliaras, Fragkou, Katsaros, "Feed forward neural network sparsification with dynamic pruning", PCI 2021 (their
@@ -165,7 +167,7 @@ def standardize(X_train, X_test, clip=None) -> tuple[np.ndarray, np.ndarray]:
     return standardizer(X_train), standardizer(X_test)
 
 
-def _matrix(X):
+def _matrix(X: Any) -> Any:
     if sp.issparse(X):
         raise TypeError("X must be a dense array: subtracting the mean would fill a sparse matrix. Use X.toarray() if it is small.")
     X = np.asarray(X)
@@ -176,7 +178,7 @@ def _matrix(X):
     return X
 
 
-def _pieces(X):
+def _pieces(X: Any) -> Any:
     """Yield X in float64, a few rows at a time."""
     rows = max(1, CHUNK_VALUES // max(1, X.shape[1]))
     for start in range(0, len(X), rows):

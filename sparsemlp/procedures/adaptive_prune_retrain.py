@@ -1,12 +1,18 @@
 """`AdaptivePruneRetrain`: each round finds by trial how much can be removed, removes it, and retrains."""
 
+from __future__ import annotations
+
 import copy
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from .. import checks
 from .magnitude import slots_below, thresholds_of
 from .prune_retrain import check_rounds
 from .prune_rounds import Rounds
+
+if TYPE_CHECKING:
+    from ..models.network import Network
 
 
 @dataclass(frozen=True)
@@ -71,13 +77,13 @@ class AdaptivePruneRetrain(Rounds):
     threshold: str = "absolute"
     train_epochs: int = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         checks.fraction("AdaptivePruneRetrain.trial_drop", self.trial_drop)
         checks.real("AdaptivePruneRetrain.start", self.start, 0)
         checks.real("AdaptivePruneRetrain.step", self.step, 0, open_low=True)
         check_rounds(self)
 
-    def _choose(self, network, validation_data, accuracy):
+    def _choose(self, network: Network, validation_data: tuple, accuracy: float) -> Any:
         trial, trials = copy.deepcopy(network), 0
         while True:
             trials += 1
@@ -94,5 +100,5 @@ class AdaptivePruneRetrain(Rounds):
             if left <= len(limits):  # nothing more can go
                 return {"rate": rate, "trials": trials}
 
-    def _rate(self, steps):
+    def _rate(self, steps: Any) -> float:
         return round(self.start + steps * self.step, 12)

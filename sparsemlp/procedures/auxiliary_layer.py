@@ -1,7 +1,11 @@
 """`insert_auxiliary_layer`: a full hidden layer between a net's two halves; `AuxiliaryLayer`: insert, retrain, prune again."""
 
+from __future__ import annotations
+
 import copy
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,10 +20,17 @@ from .low_rank import factor
 from .prune_rounds import Rounds, fit_pruned
 from .resumable import Stages
 
+if TYPE_CHECKING:
+    from ..models.network import Network
+    from .prune_rounds import Pruned
+
+
 INITS = ("random", "lowrank")
 
 
-def insert_auxiliary_layer(network, n_units, init="random", *, at=None, seed=None):
+def insert_auxiliary_layer(
+    network: Network, n_units: int, init: str = "random", *, at: int | None = None, seed: int | None = None
+) -> tuple[Network, float | None]:
     """Return a new network in which one matrix is replaced by a fully connected hidden layer of n_units and the matrices to and from it.
 
     Parameters
@@ -90,7 +101,7 @@ def insert_auxiliary_layer(network, n_units, init="random", *, at=None, seed=Non
     return larger, error
 
 
-def _linear(layer, k):
+def _linear(layer: Any, k: int) -> Any:
     """The layer, or TypeError: only the matrix between two Linear layers can be factored."""
     if not isinstance(layer, Linear):
         raise TypeError(f"An auxiliary layer goes between two Linear layers; layer {k} is {layer!r:.80}.")
@@ -99,7 +110,7 @@ def _linear(layer, k):
     return layer
 
 
-def middle(network):
+def middle(network: Network) -> int:
     """The matrix between two hidden layers that leaves the most equal numbers of hidden units on both sides; the first of equals."""
     widths = network.sizes[1:-1]
     if len(widths) < 2:
@@ -153,7 +164,7 @@ class AuxiliaryLayer:
     init: str = "random"
     at: int | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         checks.integer("AuxiliaryLayer.n_units", self.n_units, 1)
         checks.instance("AuxiliaryLayer.pruning", self.pruning, Rounds, "sm.AdaptivePruneRetrain(allowed_drop=0.005, retrain_epochs=5)")
         checks.integer("AuxiliaryLayer.retrain_epochs", self.retrain_epochs, 1)
@@ -161,7 +172,19 @@ class AuxiliaryLayer:
         if self.pruning.train_epochs:
             raise ValueError(f"AuxiliaryLayer.pruning must have train_epochs=0, retrain_epochs are here; got {self.pruning.train_epochs}.")
 
-    def run(self, trainer, X, y, *, validation_data, base_accuracy=None, on_round=None, folder=None, custom=(), **options):
+    def run(
+        self,
+        trainer: Trainer,
+        X: Any,
+        y: Any,
+        *,
+        validation_data: tuple,
+        base_accuracy: float | None = None,
+        on_round: Callable | None = None,
+        folder: Any = None,
+        custom: Sequence[type] = (),
+        **options: Any,
+    ) -> Pruned:
         """Insert, retrain, prune.
 
         Parameters
@@ -195,7 +218,7 @@ class AuxiliaryLayer:
         new = fit_pruned(stages, "inserted", new, X, y, self.retrain_epochs, validation_data=validation_data, **options)
         said = {"auxiliary_at": at, "factor_error": error, "accuracy_inserted": inserted}
 
-        def seen(network, record):
+        def seen(network: Network, record: dict) -> Any:
             if "round" not in record:
                 record.update(said)
             if on_round:

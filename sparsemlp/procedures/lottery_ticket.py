@@ -1,6 +1,10 @@
 """`restart`: a topology that some method found, with the weights it might have started from; `LotteryTicket`, the loop around it."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +18,7 @@ from .resumable import Outcome, Stages
 from .train_prune_retrain import prune, require_static
 
 
-def restart(found, initial=None, *, seed=None, draw=0):
+def restart(found: Network, initial: Network | None = None, *, seed: int | None = None, draw: int = 0) -> Network:
     """Return a new network on the connections of `found`, with other weights to start from.
 
     Parameters
@@ -81,7 +85,7 @@ def restart(found, initial=None, *, seed=None, draw=0):
     return Network(layers, found.output, found.input_dropout.dropout, seed)
 
 
-def _values_at(weights, cells, k):
+def _values_at(weights: Any, cells: np.ndarray, k: int) -> np.ndarray:
     """Values of layer k's `weights` at these cells, or ValueError if a connection is missing."""
     stored = weights.cells
     at = np.searchsorted(stored, cells)
@@ -138,14 +142,14 @@ class LotteryTicket:
     weights: str = "original"
     layers: tuple | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         checks.fraction("LotteryTicket.sparsity", self.sparsity, open_high=True)
         checks.integer("LotteryTicket.epochs", self.epochs, 1)
         checks.integer("LotteryTicket.rounds", self.rounds, 1)
         checks.choice("LotteryTicket.weights", self.weights, ("original", "new"))
         object.__setattr__(self, "layers", check_layers("LotteryTicket.layers", self.layers))
 
-    def run(self, trainer, X, y, *, folder=None, custom=(), **options):
+    def run(self, trainer: Trainer, X: Any, y: Any, *, folder: Any = None, custom: Sequence[type] = (), **options: Any) -> Outcome:
         """Run all stages.
 
         Parameters

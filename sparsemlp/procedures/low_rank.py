@@ -1,5 +1,9 @@
 """`factor`: two matrices with a layer of units between them that do what one matrix did."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 SLOPES = {"sigmoid": 0.25, "tanh": 1.0}  # at 0
@@ -7,7 +11,7 @@ LINEAR = 0.5  # root mean square that the input of a saturating unit may reach, 
 NEGLIGIBLE = 1e-6  # singular values, relative to the largest
 
 
-def factor(matrix, spare, activation, slope=0.01):
+def factor(matrix: np.ndarray, spare: Any, activation: str, slope: float = 0.01) -> Any:
     """Factors A, B of a matrix W so that activation(x A) B + shift is close to x W.
 
     Parameters

@@ -1,22 +1,30 @@
 """Removing what is smaller than a number: `prune_below`, the one step that the prune-and-retrain procedures share."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from .. import checks
 from ..engine.threads import engine
 from ..weights.change import Change, apply_change
 
+if TYPE_CHECKING:
+    from ..models.network import Network
+
+
 THRESHOLDS = ("absolute", "std")
 
 
-def thresholds_of(network, rate, threshold):
+def thresholds_of(network: Network, rate: Any, threshold: Any) -> list:
     """float for each layer that has weights: `rate` itself ("absolute"), or times the deviation of the layer's connections ("std")."""
     if threshold == "absolute":
         return [rate] * sum(1 for _ in network.weighted)
     return [rate * float(np.std(layer.weights.values, dtype=np.float64)) for _, layer in network.weighted]
 
 
-def slots_below(weights, threshold):
+def slots_below(weights: Any, threshold: Any) -> np.ndarray:
     """Slots in `weights.data` of the existing connections with |w| < threshold, int64, ascending; the largest is never among them."""
     magnitude = np.abs(weights.values)
     below = magnitude < threshold
@@ -25,7 +33,7 @@ def slots_below(weights, threshold):
     return weights.slots[below]
 
 
-def prune_below(network, rate, threshold="absolute", *, dense_above=0.5):
+def prune_below(network: Network, rate: Any, threshold: Any = "absolute", *, dense_above: float = 0.5) -> dict:
     """Remove the connections with |w| < rate, in place; dense layers that are sparse enough afterwards turn sparse.
 
     Parameters

@@ -1,10 +1,16 @@
 """`PruneRetrain`: remove what is below a fixed magnitude, retrain, and again, while the accuracy holds."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from .. import checks
 from .magnitude import THRESHOLDS
 from .prune_rounds import Rounds
+
+if TYPE_CHECKING:
+    from ..models.network import Network
 
 
 @dataclass(frozen=True)
@@ -58,15 +64,15 @@ class PruneRetrain(Rounds):
     threshold: str = "absolute"
     train_epochs: int = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         checks.real("PruneRetrain.rate", self.rate, 0, open_low=True)
         check_rounds(self)
 
-    def _choose(self, network, validation_data, accuracy):
+    def _choose(self, network: Network, validation_data: tuple, accuracy: float) -> Any:
         return {"rate": self.rate}
 
 
-def check_rounds(procedure):
+def check_rounds(procedure: Any) -> None:
     """Check the settings that all rounds share."""
     name = type(procedure).__name__
     checks.fraction(f"{name}.allowed_drop", procedure.allowed_drop)

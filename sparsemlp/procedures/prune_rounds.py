@@ -1,8 +1,12 @@
 """`Rounds`: prune, retrain, and again, while the accuracy holds; what static and adaptive pruning rates have in common."""
 
+from __future__ import annotations
+
 import copy
 import statistics
 import warnings
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,6 +14,11 @@ from ..errors import ConnectivityWarning
 from ..policies.static import Static
 from .magnitude import prune_below
 from .resumable import Outcome, Stages
+
+if TYPE_CHECKING:
+    from ..models.network import Network
+    from ..training.trainer import Trainer
+
 
 ROUNDING = 1e-9  # of sums of fractions: an accuracy exactly at the bound has held
 
@@ -36,18 +45,18 @@ class Pruned(Outcome):
         By stage.
     """
 
-    def __init__(self, trainer, stages, base, rounds, stopped):
+    def __init__(self, trainer: Trainer, stages: Stages, base: Any, rounds: list, stopped: str | None) -> None:
         super().__init__(trainer, stages)
         self.base, self.rounds, self.stopped = base, rounds, stopped
 
     network = property(lambda self: self.trainer.network)
 
     @property
-    def accuracy(self):
+    def accuracy(self) -> float:
         """Of the network that is kept, on the validation data."""
         return next((r["accuracy"] for r in reversed(self.rounds) if r["held"]), self.base["accuracy"])
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         held = sum(r["held"] for r in self.rounds)
         return f"Pruned({self.network!r}, accuracy {self.accuracy:.4f}, {held} rounds held, stopped by {self.stopped})"
 
@@ -55,11 +64,29 @@ class Pruned(Outcome):
 class Rounds:
     """Prune, retrain, and again. A subclass is a frozen dataclass with the settings that `prune_retrain.check_rounds` names."""
 
-    def _choose(self, network, validation_data, accuracy):
+    allowed_drop: float
+    retrain_epochs: int
+    max_rounds: int
+    train_epochs: int
+    threshold: Any
+
+    def _choose(self, network: Network, validation_data: tuple, accuracy: float) -> Any:
         """The round's rate, with what the record shall say of the choice."""
         raise TypeError(f"{type(self).__name__} must define _choose(network, validation_data, accuracy).")
 
-    def run(self, trainer, X, y, *, validation_data, base_accuracy=None, on_round=None, folder=None, custom=(), **options):
+    def run(
+        self,
+        trainer: Trainer,
+        X: Any,
+        y: Any,
+        *,
+        validation_data: tuple,
+        base_accuracy: float | None = None,
+        on_round: Callable | None = None,
+        folder: Any = None,
+        custom: Sequence[type] = (),
+        **options: Any,
+    ) -> Pruned:
         """Run rounds until the accuracy falls too far, nothing is left to remove, or `max_rounds` are done.
 
         Parameters
@@ -109,7 +136,8 @@ class Rounds:
         least = (accuracy if base_accuracy is None else base_accuracy) - self.allowed_drop - ROUNDING
         if on_round:
             on_round(trainer.network, base)
-        rounds, stopped = [], "max_rounds" if accuracy >= least else "accuracy"
+        rounds: list[dict] = []
+        stopped = "max_rounds" if accuracy >= least else "accuracy"
         while accuracy >= least and len(rounds) < self.max_rounds:
             kept = copy.deepcopy(trainer.network.layers)
             trainer, record = self._round(f"round-{len(rounds) + 1}", trainer, X, y, accuracy, stages, options)
@@ -126,7 +154,7 @@ class Rounds:
                 stopped = "accuracy"
         return Pruned(trainer, stages, base, rounds, stopped)
 
-    def _base(self, trainer, validation_data):
+    def _base(self, trainer: Trainer, validation_data: tuple) -> Any:
         seconds = [r["seconds"] for r in trainer.history.records]
         return {
             "accuracy": trainer.network.evaluate(*validation_data)["accuracy"],
@@ -134,7 +162,7 @@ class Rounds:
             **_numbers(trainer.network),
         }
 
-    def _round(self, stage, trainer, X, y, accuracy, stages, options):
+    def _round(self, stage: str, trainer: Trainer, X: Any, y: Any, accuracy: float, stages: Stages, options: Any) -> Any:
         """(trainer, record), or (trainer, None) if nothing was removed."""
         network, validation_data = trainer.network, options["validation_data"]
         record = self._choose(network, validation_data, accuracy)
@@ -150,14 +178,14 @@ class Rounds:
         return trainer, {**record, **_numbers(trainer.network)}
 
 
-def fit_pruned(stages, *args, **options):
+def fit_pruned(stages: Stages, *args: Any, **options: Any) -> Any:
     """`stages.fit` without the warning of units that lie on no path: of a pruned net they are a result, which the record counts."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConnectivityWarning)
         return stages.fit(*args, **options)
 
 
-def _numbers(network):
+def _numbers(network: Network) -> Any:
     found = network.check_connectivity()
     idle = sum(np.union1d(a, b).size for a, b in zip(found.unreached, found.dead_ends, strict=True))
     values = np.concatenate([layer.weights.values for _, layer in network.weighted]).astype(np.float64)

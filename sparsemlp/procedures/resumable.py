@@ -1,9 +1,16 @@
 """`Stages`: the fits of a procedure, one after the other, each kept in a file so that an interrupted procedure goes on."""
 
+from __future__ import annotations
+
 import pathlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from ..checkpoint import Checkpoint, load
 from ..files import write_text
+
+if TYPE_CHECKING:
+    from ..training.trainer import Trainer
 
 
 class Stages:
@@ -34,9 +41,10 @@ class Stages:
     the same bits as an uninterrupted one. About 12 bytes a connection with one row of optimizer state for each stage.
     """
 
-    def __init__(self, procedure, folder=None, custom=()):
+    def __init__(self, procedure: Any, folder: Any = None, custom: Sequence[type] = ()) -> None:
         self.folder = None if folder is None else pathlib.Path(folder)
-        self.custom, self.histories = custom, {}
+        self.custom = custom
+        self.histories: dict[str, Any] = {}
         if self.folder is None:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -46,7 +54,7 @@ class Stages:
             raise ValueError(f"folder must be empty or of the same procedure; {self.folder} holds {held}, this is {procedure!r}.")
         write_text(path, settings)
 
-    def fit(self, name, trainer, X, y, epochs, **options):
+    def fit(self, name: str, trainer: Trainer, X: Any, y: Any, epochs: int, **options: Any) -> Trainer:
         """Fit the trainer, or what is saved of this stage.
 
         Parameters
@@ -93,8 +101,8 @@ class Outcome:
         By stage, in order.
     """
 
-    def __init__(self, trainer, stages):
+    def __init__(self, trainer: Trainer, stages: Stages) -> None:
         self.trainer, self.histories = trainer, dict(stages.histories)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Outcome({self.trainer.network!r}, stages {', '.join(self.histories)})"

@@ -1,6 +1,10 @@
 """`TrainPruneRetrain`: train, remove the smallest connections once, train the rest; and `prune`, its middle."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from .. import checks
 from ..engine.threads import engine
@@ -11,10 +15,15 @@ from ..schedules import as_schedule
 from ..weights.change import Change, apply_change
 from .resumable import Outcome, Stages
 
+if TYPE_CHECKING:
+    from ..models.network import Network
+    from ..training.trainer import Trainer
+
+
 DENSE_ABOVE = 0.5
 
 
-def prune(network, sparsity, layers=None, *, dense_above=DENSE_ABOVE):
+def prune(network: Network, sparsity: Any, layers: Any = None, *, dense_above: float = DENSE_ABOVE) -> list[float]:
     """Remove the connections closest to zero, in place; dense layers that are sparse enough afterwards turn sparse.
 
     Parameters
@@ -67,7 +76,7 @@ def prune(network, sparsity, layers=None, *, dense_above=DENSE_ABOVE):
     return thresholds
 
 
-def _prune_layer(layer, k, sparsity, dense_above):
+def _prune_layer(layer: Any, k: int, sparsity: Any, dense_above: float) -> Any:
     view = LayerView.of(layer, k)
     drop = smallest(view, max(1, round((1 - sparsity) * n_possible(view))))
     threshold = float(abs(view.data[drop]).max()) if drop.size else 0.0
@@ -118,10 +127,10 @@ class TrainPruneRetrain:
     sparsity: float
     train_epochs: int
     retrain_epochs: int
-    lr: object = None
+    lr: float | Callable[[float, float], float] | None = None
     layers: tuple | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         checks.fraction("TrainPruneRetrain.sparsity", self.sparsity, open_high=True)
         checks.integer("TrainPruneRetrain.train_epochs", self.train_epochs, 1)
         checks.integer("TrainPruneRetrain.retrain_epochs", self.retrain_epochs, 0)
@@ -129,7 +138,7 @@ class TrainPruneRetrain:
             as_schedule(self.lr, "TrainPruneRetrain.lr")
         object.__setattr__(self, "layers", check_layers("TrainPruneRetrain.layers", self.layers))
 
-    def run(self, trainer, X, y, *, folder=None, custom=(), **options):
+    def run(self, trainer: Trainer, X: Any, y: Any, *, folder: Any = None, custom: Sequence[type] = (), **options: Any) -> Outcome:
         """Run all stages.
 
         Parameters
@@ -160,7 +169,7 @@ class TrainPruneRetrain:
         return Outcome(trainer, stages)
 
 
-def require_static(trainer, name):
+def require_static(trainer: Trainer, name: str) -> None:
     """Raise ValueError if the trainer's own policy would change the topology beside the procedure."""
     if type(trainer.policy) is not Static:
         raise ValueError(f"{name} changes the topology itself: the trainer's policy must be Static(); got {trainer.policy!r}.")
