@@ -1,16 +1,22 @@
 """`Checkpoint`: saves the trainer between epochs, so that an interrupted run can go on."""
 
+from __future__ import annotations
+
 import contextlib
 import os
 import pathlib
 import re
 import string
+from typing import TYPE_CHECKING, Any
 
 from .. import checks
 from ..files import remove_leftovers
 from ..training.callbacks import Callback
 from .container import is_checkpoint
 from .model import save
+
+if TYPE_CHECKING:
+    from ..training.trainer import Trainer
 
 
 class Checkpoint(Callback):
@@ -50,7 +56,7 @@ class Checkpoint(Callback):
     3
     """
 
-    def __init__(self, path, every=1, keep=None):
+    def __init__(self, path: str | os.PathLike, every: int = 1, keep: int | None = None) -> None:
         self.path = pathlib.Path(path)
         self.every = checks.integer("Checkpoint.every", every, 1)
         self.keep = keep if keep is None else checks.integer("Checkpoint.keep", keep, 1)
@@ -63,24 +69,24 @@ class Checkpoint(Callback):
         if n_fields > 1 or (keep is not None and not n_fields):
             raise ValueError(f"Checkpoint.path must have one field {{epoch}} if keep is given, else at most one; got {self.path.name!r}.")
         pattern = "".join(re.escape(text) + ("" if field is None else r" *(\d+)") for text, field, _, _ in parts)
-        self._pattern = re.compile(pattern) if n_fields else None
-        self._saved = None
+        self._pattern: Any = re.compile(pattern) if n_fields else None
+        self._saved: int | None = None
 
-    def on_fit_begin(self, trainer):
+    def on_fit_begin(self, trainer: Trainer) -> None:
         self._saved = None
         if self._pattern is None:
             remove_leftovers(self.path)
 
-    def on_epoch_end(self, trainer, record):
+    def on_epoch_end(self, trainer: Trainer, record: dict) -> None:
         if trainer.epoch % self.every == 0 or trainer.epoch == trainer.n_epochs:
             self._save(trainer)
 
-    def on_fit_end(self, trainer):
+    def on_fit_end(self, trainer: Trainer) -> None:
         stopped = trainer.stop_training and trainer.history.stopped == str(trainer.stop_training)
         if stopped and self._saved != trainer.epoch:  # early, between two saves
             self._save(trainer)
 
-    def _save(self, trainer):
+    def _save(self, trainer: Trainer) -> None:
         if self._pattern is None:
             save(self.path, trainer)
         else:
@@ -88,7 +94,7 @@ class Checkpoint(Callback):
             self._thin_out(trainer.epoch)
         self._saved = trainer.epoch
 
-    def _thin_out(self, epoch):
+    def _thin_out(self, epoch: int) -> None:
         """Delete all but the newest `keep` of this run's checkpoints; later epochs belong to another run."""
         if self.keep is None:
             return

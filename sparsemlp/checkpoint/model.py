@@ -1,7 +1,11 @@
 """`save` and `load`: networks and trainers in the container's terms."""
 
+from __future__ import annotations
+
 import math
 import os
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +31,7 @@ COUNTERS = ("step", "epoch", "n_epochs", "n_fits")
 LARGEST_COUNT = 2**62
 
 
-def save(path, what):
+def save(path: str | os.PathLike, what: Network | Trainer) -> None:
     """Save a network, or a trainer with everything that `fit(resume=True)` needs, in one file.
 
     Parameters
@@ -81,7 +85,7 @@ def save(path, what):
             writer.write(file, content, __version__)
 
 
-def load(path, *, custom=()):
+def load(path: str | os.PathLike, *, custom: Sequence[type] = ()) -> Any:
     """Load what `save` saved.
 
     Parameters

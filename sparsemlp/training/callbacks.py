@@ -1,13 +1,20 @@
 """Callbacks: what happens around epochs. Subclass `Callback` and override what you need."""
 
+from __future__ import annotations
+
 import copy
 import csv
 import math
+import os
 import pathlib
+from typing import TYPE_CHECKING, Any
 
 from .. import checks
 from ..files import write_text
 from ..schedules import as_learning_rate, as_schedule
+
+if TYPE_CHECKING:
+    from .trainer import Trainer
 
 
 class Callback:
@@ -18,23 +25,23 @@ class Callback:
     Setting `trainer.stop_training = "reason"` ends the run after the epoch.
     """
 
-    def on_fit_begin(self, trainer):
+    def on_fit_begin(self, trainer: Trainer) -> None:
         """Before the first epoch."""
 
-    def on_epoch_begin(self, trainer, epoch):
+    def on_epoch_begin(self, trainer: Trainer, epoch: int) -> None:
         """Before epoch `epoch` (from 0) and before its topology change."""
 
-    def on_step_end(self, trainer):
+    def on_step_end(self, trainer: Trainer) -> None:
         """After each step and its topology change; what it takes counts as time of training."""
 
-    def on_epoch_end(self, trainer, record):
+    def on_epoch_end(self, trainer: Trainer, record: dict) -> None:
         """After the evaluation; `record` is the epoch's entry of the history."""
 
-    def on_fit_end(self, trainer):
+    def on_fit_end(self, trainer: Trainer) -> None:
         """After the last epoch, or after an interruption."""
 
 
-def _sign(monitor, mode):
+def _sign(monitor: str, mode: str) -> int:
     """+1 if larger is better, -1 if smaller is."""
     checks.choice("mode", mode, ("auto", "max", "min"))
     if mode == "auto":
@@ -42,7 +49,7 @@ def _sign(monitor, mode):
     return 1 if mode == "max" else -1
 
 
-def _monitored(record, monitor, owner):
+def _monitored(record: dict, monitor: str, owner: str) -> Any:
     if record.get(monitor) is None:
         have = ", ".join(k for k, v in record.items() if isinstance(v, float))
         fix = " Give fit(validation_data=...)." if monitor.startswith("val_") else ""
@@ -69,25 +76,25 @@ class EarlyStopping(Callback):
     5
     """
 
-    def __init__(self, monitor="val_loss", patience=10, min_delta=0.0, mode="auto"):
+    def __init__(self, monitor: str = "val_loss", patience: int = 10, min_delta: float = 0.0, mode: str = "auto") -> None:
         self.monitor, self.sign = monitor, _sign(monitor, mode)
         self.patience = checks.integer("EarlyStopping.patience", patience, 1)
         self.min_delta = checks.real("EarlyStopping.min_delta", min_delta, 0)
         self.best, self.waited = -math.inf, 0
 
-    def on_fit_begin(self, trainer):
+    def on_fit_begin(self, trainer: Trainer) -> None:
         self.best, self.waited = -math.inf, 0
         for record in trainer.history.records:  # of the run that is resumed
             self._see(record)
 
-    def _see(self, record):
+    def _see(self, record: dict) -> None:
         value = self.sign * _monitored(record, self.monitor, "EarlyStopping")
         if value > self.best + self.min_delta:
             self.best, self.waited = value, 0
         else:
             self.waited += 1
 
-    def on_epoch_end(self, trainer, record):
+    def on_epoch_end(self, trainer: Trainer, record: dict) -> None:
         self._see(record)
         if self.waited >= self.patience:
             trainer.stop_training = f"{self.monitor} did not improve for {self.patience} epochs"
@@ -111,21 +118,21 @@ class BestWeights(Callback):
     Holds one copy of the network's layers. A run that is resumed goes on from what it put back, the best weights so far.
     """
 
-    def __init__(self, monitor="val_accuracy", mode="auto"):
+    def __init__(self, monitor: str = "val_accuracy", mode: str = "auto") -> None:
         self.monitor, self.sign = monitor, _sign(monitor, mode)
         self.best, self.epoch, self._layers = -math.inf, None, None
 
-    def on_fit_begin(self, trainer):
+    def on_fit_begin(self, trainer: Trainer) -> None:
         if trainer.epoch == 0:
             self.best, self.epoch, self._layers = -math.inf, None, None
 
-    def on_epoch_end(self, trainer, record):
+    def on_epoch_end(self, trainer: Trainer, record: dict) -> None:
         value = self.sign * _monitored(record, self.monitor, "BestWeights")
         if value > self.best:
             self.best, self.epoch = value, record["epoch"]
             self._layers = copy.deepcopy(trainer.network.layers)
 
-    def on_fit_end(self, trainer):
+    def on_fit_end(self, trainer: Trainer) -> None:
         if self._layers is not None:
             trainer.network.layers[:] = copy.deepcopy(self._layers)
 
@@ -139,14 +146,14 @@ class CSVLog(Callback):
         Overwritten after the first epoch; a resumed run writes the epochs before it again.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str | os.PathLike) -> None:
         self.path = pathlib.Path(path)
+        self._names: Any = None
+
+    def on_fit_begin(self, trainer: Trainer) -> None:
         self._names = None
 
-    def on_fit_begin(self, trainer):
-        self._names = None
-
-    def on_epoch_end(self, trainer, record):
+    def on_epoch_end(self, trainer: Trainer, record: dict) -> None:
         first = self._names is None
         if first:
             self._names = [k for k, v in record.items() if not isinstance(v, (list, dict))]
@@ -165,15 +172,15 @@ class JSONLog(Callback):
     path : path
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str | os.PathLike) -> None:
         self.path = pathlib.Path(path)
 
-    def on_fit_begin(self, trainer):
+    def on_fit_begin(self, trainer: Trainer) -> None:
         from ..files import remove_leftovers
 
         remove_leftovers(self.path)
 
-    def on_epoch_end(self, trainer, record):
+    def on_epoch_end(self, trainer: Trainer, record: dict) -> None:
         write_text(self.path, trainer.history.to_json())
 
 
@@ -185,8 +192,8 @@ class LearningRateSchedule(Callback):
     schedule : number or callable (epoch, n_epochs) -> float
     """
 
-    def __init__(self, schedule):
+    def __init__(self, schedule: Any) -> None:
         self.schedule = as_schedule(as_learning_rate(schedule, "LearningRateSchedule.schedule") if callable(schedule) else schedule)
 
-    def on_epoch_begin(self, trainer, epoch):
+    def on_epoch_begin(self, trainer: Trainer, epoch: int) -> None:
         trainer.lr = checks.real("learning rate", self.schedule(epoch, trainer.n_epochs), 0)

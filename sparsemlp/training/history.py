@@ -1,7 +1,11 @@
 """What happened in each epoch of a training run."""
 
+from __future__ import annotations
+
 import json
 import math
+from collections.abc import Iterable
+from typing import Any
 
 
 class History:
@@ -27,41 +31,41 @@ class History:
     ([2.0, 1.0], 1.0, 2)
     """
 
-    def __init__(self, records=(), stopped=None):
+    def __init__(self, records: Iterable[dict] = (), stopped: str | None = None) -> None:
         self.records = list(records)
         self.stopped = stopped
 
-    def append(self, record):
+    def append(self, record: dict) -> None:
         self.records.append(record)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.records)
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str) -> list:
         """The values of one entry, epoch by epoch."""
         if self.records and all(name not in r for r in self.records):
             raise KeyError(f"The history has no {name!r}; it has {', '.join(sorted(self.records[0]))}.")
         return [r.get(name) for r in self.records]
 
     @property
-    def last(self):
+    def last(self) -> dict:
         """The record of the last epoch."""
         if not self.records:
             raise IndexError("No epoch has ended yet.")
         return self.records[-1]
 
-    def best(self, name, *, largest=True):
+    def best(self, name: str, *, largest: bool = True) -> Any:
         """The record in which `name` is best; the first of equals."""
         usable = [r for r in self.records if r.get(name) is not None and math.isfinite(r[name])]
         if not usable:
             raise KeyError(f"No epoch has a finite {name!r}.")
         return (max if largest else min)(usable, key=lambda r: r[name])
 
-    def to_json(self):
+    def to_json(self) -> str:
         """The records as JSON text."""
         return json.dumps({"stopped": self.stopped, "epochs": self.records}, indent=1)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         if not self.records:
             return "History(no epochs)"
         last = ", ".join(f"{k} {v:.4g}" for k, v in self.last.items() if k in ("loss", "accuracy", "val_loss", "val_accuracy"))

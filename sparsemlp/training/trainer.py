@@ -4,7 +4,9 @@ import math
 import os
 import time
 import warnings
+from collections.abc import Callable, Iterable
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -12,11 +14,13 @@ from .. import checks
 from ..datasets import Augmentation
 from ..engine.augmented_batches import AugmentedRows
 from ..engine.batches import Rows, StepTargets, Targets, check_sample_weight
+from ..engine.gradients import Gradients
 from ..engine.step import Step
 from ..engine.threads import alone, engine
 from ..errors import ConnectivityWarning
+from ..losses import Loss
 from ..models.network import OUTPUTS, Network
-from ..optimizers import SGD
+from ..optimizers import SGD, Optimizer
 from ..policies.base import Policy, Progress
 from ..policies.static import Static
 from ..randomness import key, stream
@@ -87,20 +91,20 @@ class Trainer:
 
     def __init__(
         self,
-        network,
-        optimizer=None,
-        loss=None,
-        policy=None,
-        callbacks=(),
+        network: Network,
+        optimizer: Optimizer | None = None,
+        loss: str | Loss | None = None,
+        policy: Policy | None = None,
+        callbacks: Iterable[Callback] = (),
         *,
-        lr_scale="density",
-        dense_above=0.5,
-        clip_norm=None,
-        accumulate=1,
-        on_gradients=None,
-        communicator=None,
-        debug=None,
-    ):
+        lr_scale: str | None = "density",
+        dense_above: float = 0.5,
+        clip_norm: float | None = None,
+        accumulate: int = 1,
+        on_gradients: Callable[[Gradients], object] | None = None,
+        communicator: Communicator | None = None,
+        debug: bool | None = None,
+    ) -> None:
         self.network = checks.instance("network", network, Network, "sm.MLP([784, 1000, 10], density=0.05)")
         network.require_trainable()
         optimizer = SGD(lr=0.01, momentum=0.9) if optimizer is None else optimizer
@@ -119,31 +123,31 @@ class Trainer:
         self.policy = policy or Static()
         self.epoch, self.n_epochs, self.n_fits = 0, 0, 0
         self.history = History()
-        self.stop_training = None
+        self.stop_training: str | None = None
 
     @property
-    def step(self):
+    def step(self) -> int:
         return self.stepper.number
 
     @step.setter
-    def step(self, number):
+    def step(self, number: int) -> None:
         self.stepper.number = number
 
     @property
-    def loss(self):
+    def loss(self) -> Loss:
         return self.stepper.loss
 
     @property
-    def optimizer(self):
+    def optimizer(self) -> Optimizer:
         """The optimizer. Setting another one sets `lr` to its learning rate; its state starts at zero unless the rule is the same."""
         return self.stepper.optimizer
 
     @optimizer.setter
-    def optimizer(self, optimizer):
+    def optimizer(self, optimizer: Optimizer) -> None:
         self.stepper.optimizer = optimizer
         self.lr = optimizer.lr
 
-    def settings(self):
+    def settings(self) -> dict[str, Any]:
         """What another trainer of the same kind is made with, as keywords: everything but the network and the policy."""
         return {
             "optimizer": self.optimizer,
@@ -159,17 +163,17 @@ class Trainer:
         }
 
     @property
-    def split(self):
+    def split(self) -> bool:
         """Whether steps are taken in two halves, gradients and update."""
         asked = self.clip_norm is not None or self.accumulate > 1 or self.on_gradients is not None
         return asked or self.communicator.size > 1 or not self.optimizer.fused
 
     @property
-    def policy(self):
+    def policy(self) -> Policy:
         return self.evolution.policy
 
     @policy.setter
-    def policy(self, policy):
+    def policy(self, policy: Policy) -> None:
         self.evolution.policy = checks.instance("policy", policy, Policy, "sm.SET(zeta=0.3)")
         growth = "growth_gradient" in policy.needs
         if growth and self.accumulate > 1:
@@ -179,24 +183,24 @@ class Trainer:
         self.stepper.forget()
 
     @property
-    def policy_states(self):
+    def policy_states(self) -> list | None:
         """The policy's state of each layer; None before the first fit."""
         return self.evolution.states
 
     def fit(
         self,
-        X,
-        y,
-        epochs,
-        batch_size=100,
-        validation_data=None,
+        X: Any,
+        y: Any,
+        epochs: int,
+        batch_size: int = 100,
+        validation_data: tuple | None = None,
         *,
-        sample_weight=None,
-        shuffle=True,
-        augment=None,
-        progress=False,
-        resume=False,
-    ):
+        sample_weight: Any = None,
+        shuffle: bool = True,
+        augment: Augmentation | None = None,
+        progress: bool = False,
+        resume: bool = False,
+    ) -> History:
         """Train for a number of epochs: [topology change, but before the first] → steps → evaluation → callbacks.
 
         Parameters
@@ -326,7 +330,7 @@ class Trainer:
         record["evolution_seconds"] = time.perf_counter() - start
         return record
 
-    def order_of(self, source, epoch, shuffle):
+    def order_of(self, source: Rows, epoch: int, shuffle: bool) -> np.ndarray:
         """The samples of an epoch in their order; it also brings the augmentation to this epoch."""
         net = self.network
         order = np.arange(len(source))
@@ -336,14 +340,14 @@ class Trainer:
             source.key = key(net.seed, "augment", self.n_fits, epoch)
         return order
 
-    def rate(self, epoch):
+    def rate(self, epoch: float) -> float:
         """The learning rate at a fractional epoch, checked: a user's own schedule may return anything."""
         value = self.lr(epoch, max(self.n_epochs, 1)) if callable(self.lr) else self.lr
         if type(value) is float and 0 <= value < math.inf:
             return value
         return checks.real(f"The learning rate at epoch {epoch:.6g}", value, 0, fix="It comes from trainer.lr.")
 
-    def train_step(self, X, y, sample_weight=None):
+    def train_step(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Take one optimizer step on one batch; no topology changes.
 
         Parameters
@@ -373,7 +377,7 @@ class Trainer:
         with engine():
             return self.stepper.train(self.stepper.batch(source, None, targets, weights), lr)
 
-    def gradients(self, X, y, sample_weight=None):
+    def gradients(self, X: Any, y: Any, sample_weight: Any = None) -> tuple[float, list[tuple[np.ndarray, ...]]]:
         """Gradients of the loss on one batch, without a step; dropout as the next step would draw it.
 
         Returns
