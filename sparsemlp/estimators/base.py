@@ -2,6 +2,7 @@
 
 import numbers
 import warnings
+from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -29,29 +30,29 @@ class SparseMLP(BaseEstimator):
 
     def __init__(
         self,
-        hidden_layer_sizes=(300, 300),
-        density=0.1,
+        hidden_layer_sizes: Any = (300, 300),
+        density: float | None = 0.1,
         *,
-        recipe="auto",
-        image_shape=None,
-        topology=None,
-        activation="relu",
-        dropout=0.0,
-        policy="auto",
-        optimizer="adam",
-        learning_rate="auto",
-        weight_decay="auto",
-        batch_size="auto",
-        max_iter=100,
-        shuffle=True,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        tol=1e-4,
-        warm_start=False,
-        random_state=None,
-        verbose=False,
-    ):
+        recipe: str | None = "auto",
+        image_shape: tuple[int, ...] | None = None,
+        topology: Any = None,
+        activation: Any = "relu",
+        dropout: float = 0.0,
+        policy: str | Policy = "auto",
+        optimizer: Any = "adam",
+        learning_rate: Any = "auto",
+        weight_decay: float | str = "auto",
+        batch_size: int | str = "auto",
+        max_iter: int = 100,
+        shuffle: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        random_state: Any = None,
+        verbose: bool = False,
+    ) -> None:
         self.hidden_layer_sizes, self.density, self.topology = hidden_layer_sizes, density, topology
         self.recipe, self.image_shape, self.weight_decay = recipe, image_shape, weight_decay
         self.activation, self.dropout, self.policy = activation, dropout, policy
@@ -135,7 +136,7 @@ class SparseMLP(BaseEstimator):
     def _goes_on(self):
         return self.warm_start and hasattr(self, "network_")
 
-    def _split(self, X, y, sample_weight, seed, stratify):
+    def _split(self, X: Any, y: Any, sample_weight: Any, seed: int, stratify: bool) -> tuple[tuple[Any, Any, Any], tuple[Any, Any] | None]:
         """((X, y, sample_weight) to train on, (X, y) to stop by or None)."""
         checks.choice("early_stopping", self.early_stopping, (True, False))
         if not self.early_stopping:

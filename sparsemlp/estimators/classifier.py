@@ -1,5 +1,7 @@
 """`SparseMLPClassifier`."""
 
+from typing import Any, Self
+
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
@@ -124,7 +126,7 @@ class SparseMLPClassifier(ClassifierMixin, SparseMLP):
         self.classes_ = classes
         return net
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train for `max_iter` epochs.
 
         Parameters
@@ -148,7 +150,7 @@ class SparseMLPClassifier(ClassifierMixin, SparseMLP):
         net = self.network_ if go_on else self._net_for(*training[:2], classes, seed, whole=True)
         return self._train(net, training, validation)
 
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Train for one pass over some samples, with the topology as it is; policies act in `fit` only.
 
         Parameters
@@ -175,17 +177,17 @@ class SparseMLPClassifier(ClassifierMixin, SparseMLP):
         net = self._net_for(X, y, classes, self._seed(), whole=False) if first else self.network_
         return self._train_on(net, X, y, self._weights(sample_weight, X))
 
-    def predict(self, X):
+    def predict(self, X: Any) -> np.ndarray:
         """Labels, shape [n_samples]; of several labels a sample 0 and 1, shape [n_samples, n_labels]."""
         X = self._rows(X)
         return self.network_.predict(X)
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Any) -> np.ndarray:
         """float32[n_samples, n_classes], in the order of `classes_`; of several labels a sample each on its own."""
         X = self._rows(X)
         return self.network_.predict_proba(X)
 
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: Any) -> np.ndarray:
         """Logarithms of `predict_proba`; -inf where a probability underflowed to 0."""
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))

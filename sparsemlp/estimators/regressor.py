@@ -1,5 +1,7 @@
 """`SparseMLPRegressor`."""
 
+from typing import Any, Self
+
 import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import column_or_1d
@@ -114,7 +116,7 @@ class SparseMLPRegressor(RegressorMixin, SparseMLP):
             raise ValueError(f"y must have {self.network_.n_out} columns, as in the first fit; got {columns.shape[1]}.")
         return X, (columns - self.y_mean_) / self.y_scale_, weights
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train for `max_iter` epochs.
 
         Parameters
@@ -134,7 +136,7 @@ class SparseMLPRegressor(RegressorMixin, SparseMLP):
         net = self.network_ if go_on else self._network(*training[:2], "identity", y.shape[1], seed, whole=True)
         return self._train(net, training, validation)
 
-    def partial_fit(self, X, y, sample_weight=None):
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train for one pass over some samples, with the topology as it is; policies act in `fit` only.
 
         Parameters
@@ -153,7 +155,7 @@ class SparseMLPRegressor(RegressorMixin, SparseMLP):
         net = self._network(X, y, "identity", y.shape[1], self._seed(), whole=False) if first else self.network_
         return self._train_on(net, X, y, weights)
 
-    def predict(self, X):
+    def predict(self, X: Any) -> np.ndarray:
         """float64[n_samples], or [n_samples, n_outputs] if y had several columns."""
         X = self._rows(X)
         scores = self.network_.predict(X).reshape(X.shape[0], -1)
