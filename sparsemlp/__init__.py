@@ -5,7 +5,7 @@ import typing as _typing
 from . import datasets, reference
 from .checkpoint import Checkpoint, load, save
 from .engine.threads import get_num_threads, set_num_threads
-from .errors import CheckpointError, ConnectivityWarning, DatasetError, NonFiniteError, TopologyError
+from .errors import CheckpointError, ConnectivityWarning, DatasetError, NonFiniteError, PolicyWarning, TopologyError
 from .initializers import Glorot, He, Initializer, Normal, Zeros
 from .layers import ActivationLayer, AveragePool2D, BatchNorm, Call, Epilogue, Layer, Linear, MaxPool2D, Parameter, SReLU
 from .losses import CustomLoss, Loss
@@ -143,6 +143,7 @@ __all__ = [
     "Oscillating",
     "Parameter",
     "Policy",
+    "PolicyWarning",
     "Progress",
     "PruneRetrain",
     "RMSprop",

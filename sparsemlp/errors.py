@@ -9,6 +9,10 @@ class ConnectivityWarning(UserWarning):
     """Units of a net lie on no path from an input to an output; `Network.check_connectivity()` says which."""
 
 
+class PolicyWarning(UserWarning):
+    """A policy will do nothing in this run, or nothing that lasts."""
+
+
 class NonFiniteError(FloatingPointError):
     """A number in a training run became NaN or infinite; the message names the epoch, the step and the layer."""
 

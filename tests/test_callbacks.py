@@ -155,7 +155,7 @@ def test_a_monitor_that_is_not_there(callback):
     with pytest.raises(ValueError, match=rf"{name}\.monitor must be in the history; got 'val_loss', .*Give fit\(validation_data="):
         trainer_of([callback]).fit(X, Y, 1, 8)
     callback.monitor = "los"
-    with pytest.raises(ValueError, match=r"got 'los', the epoch has .*\bloss\b"):
+    with pytest.raises(ValueError, match=r"got 'los', this run will have .*\bloss\b"):
         trainer_of([callback]).fit(X, Y, 1, 8)
 
 

@@ -62,7 +62,7 @@ def test_a_checkpoint_never_holds_what_exploded(problem, tmp_path):
     trainer.fit(X, y, epochs=2)
     trainer.lr = 1e35
     with np.errstate(all="ignore"), pytest.raises(sm.NonFiniteError):
-        trainer.fit(X, y, epochs=9, batch_size=10, resume=True)
+        trainer.fit(X, y, epochs=9, resume=True)
     assert finite(sm.load(tmp_path / "x.sm").network)
 
 

@@ -86,7 +86,7 @@ def test_long_names(tmp_path, name):
     old = path.with_name(f".{atomic._stem(name)}.0123456789ab.part")
     old.write_bytes(b"")
     os.utime(old, (1, 1))
-    sm.Checkpoint(path).on_fit_begin(None)
+    sm.Checkpoint(path).on_fit_begin(sm.Trainer(sm.MLP([3, 2], seed=0)))
     assert not old.exists()
 
 

@@ -90,7 +90,7 @@ def test_of_a_folder(folder, capsys):
     seen = checked(document)
     assert seen.count("svg") == 3 and "img" in seen  # curves, degrees and topology of the sparse net
     found = json.loads((folder / "n.json").read_text())
-    assert list(found) == ["sparse", "dense"]
+    assert list(found) == ["small", "sparse", "dense"]
     results = json.loads((folder / "results.json").read_text())
     for arm in found:
         assert found[arm]["test_accuracy"] == results["arms"][arm]["test_accuracy"]

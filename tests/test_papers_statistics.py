@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bench.papers.shared.claims import Claim, section
+from bench.papers.shared.claims import Claim, Table, section
 from bench.papers.shared.statistics import Comparison, Family, holm, interval, settled, verdict
 
 
@@ -84,7 +84,7 @@ def test_verdicts():
 
 def test_a_page_is_one_family():
     claims = [Claim("one", None, (comparison((1.0, 1.1, 0.9)),)), Claim("two", "seen", judge=lambda family: str(len(family)))]
-    lines = section([(("Claim", "Measured", "Verdict"), claims[:1]), (("Other", "Measured", "Answer"), claims[1:])], "fold")
+    lines = section([Table(("Claim", "Measured", "Verdict"), claims[:1]), Table(("Other", "Measured", "Answer"), claims[1:])], "fold")
     assert "| one | a − b +1.00 [+0.75, +1.25] | **Holds** |" in lines and "| two | seen | 1 |" in lines
     assert "for the 1 tests of this page" in lines[1]
 

@@ -102,7 +102,7 @@ def test_it_cannot_be_trained(digits):
 
 @pytest.mark.parametrize("damage", ["inputs", "out_ptr", "n_state"])
 def test_damaged_files(damage, tmp_path, monkeypatch):
-    from sparsemlp.checkpoint import model
+    from sparsemlp.checkpoint import saving as model
 
     net = sm.for_prediction(sm.MLP([6, 5, 2], topology=sm.Uniform(0.5), seed=0))
     sm.save(tmp_path / "a.sm", net)

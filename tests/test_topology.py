@@ -538,7 +538,7 @@ def test_expander_rejects_more_inputs_than_there_are():
 @given(n_in=st.integers(1, 30), n_out=st.integers(1, 30), density=st.floats(0.05, 1), rewire=st.floats(0, 1))
 @settings(deadline=None)
 def test_small_world_count(n_in, n_out, density, rewire):
-    count = round(density * n_in * n_out)
+    count = round(density * (n_in * n_out))
     if not count:
         return
     fan_in = dense(SmallWorld(density, rewire), n_in, n_out).sum(axis=0)

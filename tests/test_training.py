@@ -61,7 +61,7 @@ def numpy_fit(net, X, y, weights, epochs, batch_size, lr, momentum):
             p = np.exp(a[-1] - a[-1].max(axis=1, keepdims=True))
             p /= p.sum(axis=1, keepdims=True)
             n = len(p)
-            total += n * (-np.log(p[np.arange(n), y[rows]]) * share).sum()
+            total += weights[rows].sum() * (-np.log(p[np.arange(n), y[rows]]) * share).sum()
             d = (p - np.eye(p.shape[1])[y[rows]]) * share[:, None]
             for k in range(len(W) - 1, -1, -1):
                 gW, gb = (a[k].T @ d) * masks[k], d.sum(axis=0)
@@ -69,7 +69,7 @@ def numpy_fit(net, X, y, weights, epochs, batch_size, lr, momentum):
                 mW[k], mb[k] = momentum * mW[k] + gW, momentum * mb[k] + gb
                 W[k] = W[k] - lr * mW[k]
                 b[k] = b[k] - lr * mb[k]
-        losses.append(total / len(X))
+        losses.append(total / weights.sum())
     return W, b, losses
 
 
@@ -441,7 +441,7 @@ WRONG_X = [
     (GOOD_X[:0], ValueError, r"X must have at least one row; got shape \(0, 6\)"),
     (np.float64(3), ValueError, r"X must be 2-D .*got shape \(\)"),
     (GOOD_X.astype(str), TypeError, r"X must hold real numbers; got dtype <U\d+\. Encode text"),
-    (GOOD_X.astype(object), TypeError, r"X must hold real numbers; got dtype object"),
+    (GOOD_X.astype(str).astype(object), TypeError, r"X must hold real numbers; got dtype object"),
     (GOOD_X.astype(complex), TypeError, r"X must hold real numbers; got dtype complex128"),
     (sp.csr_array(GOOD_X.astype(complex)), TypeError, r"X must hold real numbers; got dtype complex128"),
     (np.zeros((8, 6), "datetime64[s]"), TypeError, r"X must hold real numbers; got dtype datetime64"),

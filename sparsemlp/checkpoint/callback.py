@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from .. import checks
 from ..files import remove_leftovers
-from ..training.callbacks import Callback
+from ..training.callbacks import Callback, _require_writable
 from .container import is_checkpoint
 from .model import save
+from .saving import require_savable
 
 if TYPE_CHECKING:
     from ..training.trainer import Trainer
@@ -74,6 +75,8 @@ class Checkpoint(Callback):
 
     def on_fit_begin(self, trainer: Trainer) -> None:
         self._saved = None
+        _require_writable(self.path, "Checkpoint")
+        require_savable(trainer)  # what cannot be saved is said before the first step
         if self._pattern is None:
             remove_leftovers(self.path)
 

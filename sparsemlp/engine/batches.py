@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numbers
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 
 NATIVE = frozenset(map(np.dtype, ("f4", "f8", "u1", "i1", "i2", "u2", "i4", "u4", "i8")))  # of this machine's byte order
+LARGE = 256 * 2**20  # bytes of data on disk or elsewhere that are read into memory without a word
 CHECK_ROWS = 4096  # rows whose finiteness is tested at a time, so that no mask of the size of X is made
 
 
@@ -34,6 +37,8 @@ class Rows:
         What error messages call the matrix.
     finite : bool
         Whether to look for NaN and infinity.
+    dtype : numpy dtype, optional
+        The network's: numbers that are finite in X and infinite there are an error too.
 
     Raises
     ------
@@ -43,7 +48,7 @@ class Rows:
         If the matrix is not numeric.
     """
 
-    def __init__(self, X: Any, n_features: int, name: str = "X", *, finite: bool = True) -> None:
+    def __init__(self, X: Any, n_features: int, name: str = "X", *, finite: bool = True, dtype: Any = None) -> None:
         self.sparse = sp.issparse(X)
         if self.sparse:
             X = checked_csr(X, name) if X.ndim == 2 else X.toarray()
@@ -62,7 +67,7 @@ class Rows:
         if X.shape[0] == 0:
             raise ValueError(f"{name} must have at least one row; got shape {X.shape}.")
         if finite:
-            _check_finite(X.data if self.sparse else X, name)
+            _check_finite(X.data if self.sparse else X, name, dtype)
         if self.sparse and X.data.dtype.name not in ("float32", "float64"):
             X = X.astype(np.float32 if X.data.dtype.itemsize < 4 else np.float64)
         self.X = X
@@ -97,7 +102,38 @@ def as_array(values: Any, name: str) -> np.ndarray:
         raise ValueError(
             f"{name} must have no masked entries; got {np.ma.count_masked(values)}. Fill them, x.filled(value), or drop such rows."
         )
-    return np.asarray(values)
+    if not isinstance(values, np.ndarray) and not sp.issparse(values):
+        _look_before_reading(values, name)
+    array = np.asarray(values)
+    if array.dtype == object and array.size and isinstance(array.reshape(-1)[0], numbers.Real):
+        try:  # columns of numbers with pandas' nullable types, or numbers in an object array
+            array = array.astype(np.float64)
+        except (TypeError, ValueError):
+            return array
+    return array
+
+
+def _look_before_reading(values: Any, name: str) -> None:
+    """Refuse what is no array but gives batches one by one, and say so before much is read into memory."""
+    given = hasattr(values, "__array__") or isinstance(values, (list, tuple)) or hasattr(values, "shape")
+    if hasattr(values, "__next__") or (not given and hasattr(values, "__iter__")):
+        raise TypeError(
+            f"{name} must be an array with all samples; got {type(values).__name__}, which gives them batch by batch. "
+            "Use trainer.train_step(X, y) on each batch, or the estimators' partial_fit."
+        )
+    if not given and hasattr(values, "__getitem__") and hasattr(values, "__len__"):
+        raise TypeError(
+            f"{name} must be an array with all samples; got {type(values).__name__}, which gives one after the other. "
+            "Stack them into an array, or use trainer.train_step(X, y) on each batch."
+        )
+    n_bytes = getattr(values, "nbytes", 0)
+    elsewhere = type(values).__module__.split(".")[0] in ("h5py", "zarr", "dask")
+    if elsewhere and isinstance(n_bytes, int) and n_bytes > LARGE:
+        warnings.warn(
+            f"{name} is a {type(values).__name__} of {n_bytes / 1e9:.2g} GB that is read into memory as a whole. A np.memmap is read "
+            "batch by batch; trainer.train_step(X, y) takes batches.",
+            stacklevel=4,
+        )
 
 
 def _locked(array: np.ndarray) -> np.ndarray:
@@ -107,14 +143,21 @@ def _locked(array: np.ndarray) -> np.ndarray:
     return view
 
 
-def _check_finite(values: np.ndarray, name: str) -> None:
+def _check_finite(values: np.ndarray, name: str, dtype: Any = None) -> None:
     if values.dtype.kind != "f":
         return
+    narrow = dtype is not None and np.dtype(dtype).itemsize < values.dtype.itemsize
+    most = float(np.finfo(dtype).max) if narrow else np.inf
     for start in range(0, len(values), CHECK_ROWS):
         part = values[start : start + CHECK_ROWS]
-        if not np.isfinite(part).all():
-            where = f"row {start + int(np.argwhere(~np.isfinite(part))[0, 0])}" if values.ndim == 2 else "its values"
+        bad = ~np.isfinite(part)
+        if bad.any():
+            where = f"row {start + int(np.argwhere(bad)[0, 0])}" if values.ndim == 2 else "its values"
             raise ValueError(f"{name} must be finite; it holds NaN or infinity in {where}. Impute or drop such rows first.")
+        if narrow and (bad := np.abs(part) > most).any():
+            where = f"row {start + int(np.argwhere(bad)[0, 0])}" if values.ndim == 2 else "its values"
+            found = f"{name} must be finite in {np.dtype(dtype)}; it holds {part[bad].flat[0]:.3g} in {where}."
+            raise ValueError(f"{found} Scale the data, or use dtype='float64'.")
 
 
 def check_sample_weight(sample_weight: ArrayLike | None, n: int) -> np.ndarray | None:
@@ -225,7 +268,7 @@ class Targets:
             raise ValueError(f"{name} must hold numbers for output={network.output!r}; got dtype {y.dtype}.")
         if y.shape[1] != n_out:
             raise ValueError(f"{name} must have {n_out} columns, the network's outputs; got {y.shape[1]}.")
-        _check_finite(y, name)
+        _check_finite(y, name, network.dtype)
         if loss.interval is not None and (y.min() < loss.interval[0] or y.max() > loss.interval[1]):
             low, high = loss.interval
             raise ValueError(f"{name} must be in [{low:g}, {high:g}] for {loss.name}; got values from {y.min()} to {y.max()}.")

@@ -21,8 +21,7 @@ from .threads import get_num_threads
 if TYPE_CHECKING:
     from ..layers.base import Layer
     from ..models.network import Network
-
-
+LITTLE = 1_000_000  # multiply-adds of a forward pass that the calling thread does alone
 CACHED_BYTES = 512 * 1024  # of a layer's tile of 128 columns that a second-level cache keeps beside the rest
 DENSE_IN_CACHE, DENSE = 0.075, 0.3  # densities of the largest layer above which tiles of 128 columns are faster
 
@@ -93,6 +92,8 @@ class Plan:
     gradients : list of float[tiles, units, lanes]
         Loss gradients at the sums of each layer (training only); may be the same arrays as the activations.
     forward : list of Call
+    blas_alone : bool
+        Whether BLAS must be held to one thread while these calls run: the net has dense and sparse layers.
     to_tiles : kernel
         The kernel of `kernels/tiles.py` for this number of threads.
     """
@@ -125,8 +126,12 @@ class Plan:
         network.require_sound()
         lanes = share.lanes if share else choose_lanes(capacity, widest_tile(layers, dtype.itemsize))
         self.n, self.lanes, self.tiles = n, lanes, -(-n // lanes)
-        # BLAS brings its own threads: ours would only spin beside them
-        n_threads = 1 if all(layer.uses_blas for layer in layers) else get_num_threads()
+        # BLAS brings its own threads, beside which ours would only spin: a net of dense layers leaves the work to BLAS, a mixed one holds
+        # BLAS to a thread. And a little work is done before other threads have woken, all the more where BLAS's still spin.
+        stored = [layer.weights.data.size for layer in layers if layer.weights is not None]
+        dense = [layer.uses_blas for layer in layers if layer.weights is not None]
+        self.blas_alone = any(dense) and not all(dense)
+        n_threads = 1 if all(dense) or n * sum(stored) < LITTLE else get_num_threads()
         self.context = Context(lanes, dtype, n, n_threads, share.context.memory if share else None)
         self.to_tiles = tiles.to_tiles.of(n_threads)
         self.sources = [layer.arrays() for layer in layers]

@@ -20,7 +20,7 @@ from .gradients import Gradients
 from .memory_limit import WORTH_ASKING, require
 from .plan import Plan
 from .rates import Rates
-from .threads import engine, in_pieces
+from .threads import blas_to_one_thread, engine, in_pieces, stepping
 
 if TYPE_CHECKING:
     from ..losses import Loss
@@ -197,7 +197,7 @@ class Step:
             If the loss is NaN or infinite; the weights are as they were.
         """
         plan = batch.plan
-        with engine():
+        with engine(), blas_to_one_thread(plan.blas_alone):
             batch.source.fill(plan, batch.rows)
             for layer, ints in plan.dropouts:
                 ints[Ints.KEY], ints[Ints.FIRST] = step_key(self._dropout_key, self.number, layer), batch.first
@@ -219,7 +219,7 @@ class Step:
         store : dict of int to list of float[1, n], optional
             By layer, where the gradients of its parameters are to be kept: these layers are updated apart.
         """
-        with engine():
+        with engine(), stepping(), blas_to_one_thread(batch.plan.blas_alone):
             loss = self.forward(batch)
             self.number += 1
             self.rates.set(self.optimizer, lr, self.number)
@@ -297,9 +297,10 @@ class Step:
             plan = batch.plan
             if plan.stored is None or plan.stored[0] is not target:
                 plan.stored = target, plan.backward_calls(self.network, Rule.GRADIENT, self.rates.hypers, target.states)
-            for calls in plan.stored[1]:
-                for call in calls:
-                    call.function(*call.args)
+            with blas_to_one_thread(plan.blas_alone):
+                for calls in plan.stored[1]:
+                    for call in calls:
+                        call.function(*call.args)
             target.flat[-2], target.flat[-1] = loss, plan.stats[1]
             if add:
                 found.flat += target.flat
@@ -322,7 +323,7 @@ class Step:
             May be overwritten.
         lr : float
         """
-        with engine():
+        with engine(), stepping():
             self.number += 1
             if not self.optimizer.fused:
                 return self._own_update(gradients, lr)

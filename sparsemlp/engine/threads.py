@@ -31,6 +31,7 @@ _usable = None
 _forked = False
 _training = weakref.WeakKeyDictionary()  # network -> (thread that trains it, how deep)
 _owner_used_threads = False
+_stepping = set()  # threads in the middle of a step
 
 
 @functools.cache
@@ -61,7 +62,7 @@ def available_cpus() -> int:
 
 
 def get_num_threads() -> int:
-    """Return how many threads kernels use now: as many as `set_num_threads` asked for, else as there are usable CPUs; 1 in a forked child.
+    """Threads that kernels use now: what `set_num_threads` asked for, else every usable CPU or OMP_NUM_THREADS; 1 in a forked child.
 
     A child made by fork() has lost the parent's worker threads, and OpenMP cannot start new ones there: it works alone.
     Usable CPUs are counted once, and anew by `set_num_threads(None)`: asking the system would cost more than a small step.
@@ -70,8 +71,18 @@ def get_num_threads() -> int:
     if _forked:
         return 1
     if _usable is None:
-        _usable = available_cpus()
+        _usable = min(available_cpus(), openmp_limit() or available_cpus())
     return min(_n_threads or _usable, _numba().thread_limit())
+
+
+def openmp_limit() -> int | None:
+    """What OMP_NUM_THREADS allows, as schedulers and joblib's workers set it; None without it.
+
+    >>> openmp_limit() is None or openmp_limit() >= 1
+    True
+    """
+    text = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    return int(text) if text.isdigit() and int(text) > 0 else None
 
 
 def set_num_threads(n: int | None) -> None:
@@ -128,6 +139,27 @@ def engine() -> Iterator[int]:
 
 
 @contextlib.contextmanager
+def stepping() -> Iterator[None]:
+    """Mark that this thread is in the middle of a step, so that a signal handler that runs there cannot save or train half of one."""
+    me = threading.get_ident()
+    require_between_steps("A step")
+    _stepping.add(me)
+    try:
+        yield
+    finally:
+        _stepping.discard(me)
+
+
+def require_between_steps(what: str) -> None:
+    """Raise RuntimeError if this thread is in the middle of a step, as in a signal handler: the network is half updated."""
+    if threading.get_ident() in _stepping:
+        raise RuntimeError(
+            f"{what} must come between two steps; this is a signal handler in the middle of one. Set a flag there, and look at it in a "
+            "callback: on_step_end or on_epoch_end."
+        )
+
+
+@contextlib.contextmanager
 def alone(network: Network) -> Iterator[None]:
     """Be the only thread that trains this network; RuntimeError if another does. The same thread may, inside a callback."""
     me, depth = threading.get_ident(), 0
@@ -146,8 +178,33 @@ def alone(network: Network) -> Iterator[None]:
                     del _training[network]
 
 
+@functools.cache
+def _blas() -> Any:
+    """The BLAS libraries of this process, as threadpoolctl finds them: milliseconds, so once."""
+    import threadpoolctl
+
+    return threadpoolctl.ThreadpoolController().select(user_api="blas").lib_controllers
+
+
+@contextlib.contextmanager
+def blas_to_one_thread(wanted: bool) -> Iterator[None]:
+    """Hold BLAS to one thread in this block, if `wanted`: its threads and ours would each wait for CPUs on which the others spin."""
+    if not wanted or get_num_threads() == 1:
+        yield
+        return
+    libraries = _blas()
+    before = [library.get_num_threads() for library in libraries]
+    try:
+        for library in libraries:
+            library.set_num_threads(1)
+        yield
+    finally:
+        for library, n in zip(libraries, before, strict=True):
+            library.set_num_threads(n)
+
+
 def in_pieces(function: Any, n: int, *args: Any) -> None:
-    """Run function(start, stop, *args) over pieces of range(n) in Python threads, for kernels that release the lock.
+    """function(start, stop, *args) over pieces of range(n) by sleeping Python threads, for kernels that release the lock.
 
     For dense layers: OpenMP threads would still spin while BLAS works, and each would slow the other tenfold.
     """
@@ -174,6 +231,7 @@ def _after_fork_in_child() -> None:
     _usable = None
     _lock, _pool = threading.RLock(), None
     _training.clear()
+    _stepping.clear()
     pool = sys.modules.get("numba.np.ufunc.parallel")  # another library's parallel functions may have started numba's threads
     _forked = _forked or _owner_used_threads or getattr(pool, "_is_initialized", False)
 

@@ -124,7 +124,7 @@ class SparseMLP(BaseEstimator):
 
     def _new_trainer(self, network, policy, optimizer):
         """A trainer with the settings of now; with what an earlier one of this network counted."""
-        trainer = Trainer(network, optimizer, policy=policy)
+        trainer = Trainer(network, optimizer, policy=policy, weight_by="data")
         before = getattr(self, "_trainer", None)
         if before is not None and before.network is network:
             trainer.n_fits = before.n_fits + 1
@@ -167,6 +167,7 @@ class SparseMLP(BaseEstimator):
         trainer, optimizer = getattr(self, "_trainer", None), self._optimizer(X.shape[0], whole=False)
         if trainer is None or trainer.network is not network or not self._incremental or trainer.optimizer != optimizer:
             trainer = self._new_trainer(network, Static(), optimizer)
+        trainer.run = {}  # a stream: each part is other data
         self._run(trainer, X, y, sample_weight, epochs=trainer.epoch + 1, resume=True)
         self._incremental = True
         return self

@@ -7,6 +7,7 @@ from numba import njit
 from numba import types as numba_types
 from numba.extending import intrinsic
 
+from .cache import guarded
 from .simd import KERNEL
 
 
@@ -29,7 +30,7 @@ class Kernel:
         copy = types.FunctionType(function.__code__, function.__globals__, f"{function.__name__}_serial", function.__defaults__)
         copy.__qualname__, copy.__module__, copy.__doc__ = f"{function.__qualname__}_serial", function.__module__, function.__doc__
         self.__doc__, self.__name__, self.__module__ = function.__doc__, function.__name__, function.__module__
-        self.parallel, self.serial = njit(parallel=True, **KERNEL)(function), njit(**KERNEL)(copy)
+        self.parallel, self.serial = guarded(njit(parallel=True, **KERNEL)(function)), guarded(njit(**KERNEL)(copy))
 
     def of(self, n_threads):
         """The dispatcher for so many threads, for prebuilt calls."""
@@ -42,6 +43,11 @@ class Kernel:
 def kernel(function):
     """Decorate the source of a `Kernel`."""
     return Kernel(function)
+
+
+def single(function):
+    """Decorate the source of a kernel that the calling thread alone runs."""
+    return guarded(njit(**KERNEL)(function))
 
 
 @intrinsic

@@ -1,11 +1,9 @@
 """The index of a layer's connections by output unit, a permutation of their order by input unit."""
 
-from numba import njit
-
-from .simd import KERNEL
+from .compile import single
 
 
-@njit(**KERNEL)
+@single
 def transpose_index(w, indptr, indices, perm, inputs, out_ptr):
     """Fill the index by output unit by a counting sort, O(connections + units).
 
@@ -35,7 +33,7 @@ def transpose_index(w, indptr, indices, perm, inputs, out_ptr):
             out_ptr[j + 1] = place + 1
 
 
-@njit(**KERNEL)
+@single
 def block_pointers(w, indptr, minor, block, ptr):
     """ptr[q, i] = the first of row i's entries whose minor index is at least q * block; ptr[-1, i] = the row's end.
 

@@ -1,16 +1,16 @@
 """Losses over the tiles of the output layer: the value, the gradient at the pre-activation and its sums, in one pass."""
 
 import numpy as np
-from numba import njit
 
 from .common import IDENTITY, U
-from .simd import KERNEL, lanes, vadd, vdiv, vload, vmax, vmul, vsplat, vstore, vsub, vsum
+from .compile import single
+from .simd import lanes, vadd, vdiv, vload, vmax, vmul, vsplat, vstore, vsub, vsum
 from .simd_math import vexp, vflush, vsigmoid, vsigmoid_back
 
 TINY = 1e-30  # a smaller gradient becomes 0: denormals would make the backward pass several times slower
 
 
-@njit(**KERNEL)
+@single
 def softmax_cross_entropy(w, z, dz, dbias, labels, scale, scale_tiles, stats):
     """Weighted softmax cross-entropy of logits.
 
@@ -64,7 +64,7 @@ def softmax_cross_entropy(w, z, dz, dbias, labels, scale, scale_tiles, stats):
     stats[1] = correct
 
 
-@njit(**KERNEL)
+@single
 def squared_error(w, activation, y, dz, dbias, target, rows, scale, scale_tiles, stats):
     """Weighted mean squared error of outputs y against target[rows], averaged over the outputs.
 
@@ -103,7 +103,7 @@ def squared_error(w, activation, y, dz, dbias, target, rows, scale, scale_tiles,
     stats[1] = 0
 
 
-@njit(**KERNEL)
+@single
 def binary_cross_entropy(w, z, dz, dbias, target, rows, scale, scale_tiles, stats):
     """Weighted binary cross-entropy of logits against target[rows] in [0, 1], averaged over the outputs.
 

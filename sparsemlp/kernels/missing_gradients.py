@@ -4,8 +4,8 @@ import numpy as np
 from numba import njit, prange
 
 from .common import U
-from .compile import kernel
-from .simd import INNER, KERNEL, lanes
+from .compile import kernel, single
+from .simd import INNER, lanes
 from .simd_products import vdot, vdot4
 
 
@@ -121,7 +121,7 @@ def largest_missing(w, n_threads, x, dy, indptr, indices, dropped, k, rows, valu
     _join(n_threads, k, values, places, counts, out)
 
 
-@njit(**KERNEL)
+@single
 def gradients_at(w, x, dy, places, out):
     """out[q] = the gradient of the connection at flat place places[q], whether it exists or not; x, dy as in `largest_missing`."""
     T = lanes(w)

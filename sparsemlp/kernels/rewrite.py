@@ -7,14 +7,15 @@ import numpy as np
 from numba import njit
 
 from .common import U
+from .compile import single
 from .index import transpose_index
-from .simd import INNER, KERNEL
+from .simd import INNER
 
 NO_FAULT, DROP_RANGE, DROP_ORDER, ZERO_RANGE, ZERO_ORDER, ZERO_DROPPED, GROW_RANGE, GROW_ORDER, GROW_TAKEN = range(9)
 STAY, DROP, ZERO, NEW = range(4)  # marks of connections
 
 
-@njit(**KERNEL)
+@single
 def find_fault(w, n_out, indptr, indices, n, drop, zero, grow, marks, seen):
     """(fault, place) : the first rule that a change breaks, and where in its list; NO_FAULT if it may be applied.
 
@@ -118,7 +119,7 @@ def _spread(n_kept, new, marks, a):
         k -= U(not insert)
 
 
-@njit(**KERNEL)
+@single
 def rewrite(
     w, n_out, indptr, indices, data, state, n_kept, grow, values, marks,
     new_indptr, new_indices, new_data, new_state, perm, inputs, out_ptr,

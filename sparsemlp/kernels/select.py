@@ -7,12 +7,13 @@ import numpy as np
 from numba import njit
 
 from .common import U
-from .simd import INNER, KERNEL
+from .compile import single
+from .simd import INNER
 
 DIGIT = 11  # bits per pass of the radix sorts: 2048 counters stay in the first-level cache
 
 
-@njit(**KERNEL)
+@single
 def count_signs(w, bits):
     """(positive, negative) : how many values have their sign bit clear and set, by their own bits."""
     top, negative = U(8 * bits.itemsize - 1), 0
@@ -21,7 +22,7 @@ def count_signs(w, bits):
     return bits.size - negative, negative
 
 
-@njit(**KERNEL)
+@single
 def smallest(w, bits, by_sign, k_positive, k_negative, out):
     """Positions of the values with the smallest magnitudes, ascending; of equal ones the first.
 
@@ -136,7 +137,7 @@ def _unite(a, n, scratch):
     return length
 
 
-@njit(**KERNEL)
+@single
 def distinct(w, key, n, out, scratch):
     """Different numbers below n, ascending; every set of out.size is equally likely.
 
@@ -175,7 +176,7 @@ def distinct(w, key, n, out, scratch):
                 place += 1
 
 
-@njit(**KERNEL)
+@single
 def nth_empty(w, n_out, indptr, indices, dropped, ranks):
     """Replace each rank r by the flat position i * n_out + j of the r-th empty place of a layer.
 

@@ -17,11 +17,17 @@ from numba.core.codegen import get_host_cpu_features
 from numba.core.datamodel import models
 from numba.extending import NativeValue, intrinsic, register_model, typeof_impl, unbox
 
+from .cache import place
+
 # No nnan and no ninf: NaN and infinity keep their meaning, so that a diverged net is noticed.
 FASTMATH = {"nsz", "arcp", "contract", "reassoc"}
 INNER = {"fastmath": FASTMATH, "boundscheck": False, "nogil": True, "error_model": "numpy"}  # never cached by itself
-KERNEL = dict(INNER, cache=True)  # what Python calls: takes a width tag, so that its cache key holds the stamp
+KERNEL = dict(INNER, cache=place())  # what Python calls: takes a width tag, so that its cache key holds the stamp
 FMUL_FLAGS = ("nsz", "arcp", "contract")
+if numba.config.DISABLE_JIT:
+    raise RuntimeError(
+        "sparsemlp needs numba's compiler, and NUMBA_DISABLE_JIT turns it off: unset it. sparsemlp.reference is plain NumPy."
+    )
 I8, I32, I64 = ir.IntType(8), ir.IntType(32), ir.IntType(64)
 
 

@@ -4,8 +4,8 @@ import numpy as np
 from numba import njit, prange
 
 from .common import U
-from .compile import kernel
-from .simd import INNER, KERNEL, lanes
+from .compile import kernel, single
+from .simd import INNER, lanes
 from .simd_math import transpose_block
 
 
@@ -58,7 +58,7 @@ def to_tiles(w, n_threads, square, X, rows, x, offsets):
         _share(t, n_threads, w, square, X, rows, x, offsets[t])
 
 
-@njit(**KERNEL)
+@single
 def csr_to_tiles(w, data, indices, indptr, rows, x):
     """`to_tiles` of the rows of a CSR matrix (data, indices, indptr); entries that stand twice are added."""
     T = lanes(w)
@@ -72,7 +72,7 @@ def csr_to_tiles(w, data, indices, indptr, rows, x):
             xf[o + np.int64(indices[p]) * T] += data[p]
 
 
-@njit(**KERNEL)
+@single
 def from_tiles(w, y, out):
     """out[sample, unit] = y[tile, unit, lane] for the out.shape[0] samples of the batch."""
     T = lanes(w)

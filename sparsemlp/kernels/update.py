@@ -5,8 +5,8 @@ from numba import njit, prange
 
 from .codes import Hyper, Rule
 from .common import U
-from .compile import kernel
-from .simd import INNER, KERNEL
+from .compile import kernel, single
+from .simd import INNER
 
 GRADIENT, PLAIN_SGD, MOMENTUM_SGD, ADAM, RMSPROP = map(int, Rule)
 LR, MOMENTUM, BETA2, EPS, L2, DECAY, SCALE1, SCALE2, NESTEROV = map(int, Hyper)
@@ -59,7 +59,7 @@ def update_all(w, n_threads, p, g, state, rule, h):
         update(k0, p.size * (t + 1) // n_threads, p, g, k0, state, rule, h)
 
 
-@njit(**KERNEL)
+@single
 def update_part(w, k0, k1, p, g, state, rule, h):
     """`update` of p[k0:k1], by the calling thread alone."""
     update(k0, k1, p, g, k0, state, rule, h)

@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike
 from .. import checks
 from ..engine.batches import Rows, Targets, check_sample_weight
 from ..engine.plan import Plan
-from ..engine.threads import engine
-from ..errors import TopologyError
+from ..engine.threads import blas_to_one_thread, engine
+from ..errors import NonFiniteError, TopologyError
 from ..layers.base import Layer
 from ..layers.dropout import InputDropout
 from ..losses import get_loss
@@ -132,23 +132,34 @@ class Network:
             stop = min(start + PREDICT_BATCH, n)
             plan = self._plan(stop - start, min(n, PREDICT_BATCH), kind)
             source.fill(plan, plan.rows if start == 0 else plan.rows + start)
-            for call in plan.forward:
-                call.function(*call.args)
+            with blas_to_one_thread(plan.blas_alone):
+                for call in plan.forward:
+                    call.function(*call.args)
             yield start, stop, plan
 
     def _scores(self, X: Any) -> np.ndarray:
         """Return float[n_samples, n_out]: the output layer's activations, logits if it is a softmax."""
         from ..kernels.tiles import from_tiles
 
-        source = Rows(X, self.n_in)
+        source = Rows(X, self.n_in, dtype=self.dtype)
         out = np.empty((len(source), self.n_out), self.dtype)
         with engine():
             for start, stop, plan in self._batches(source):
                 from_tiles(plan.context.w, plan.outputs, out[start:stop])
+                if not np.isfinite(out[start:stop]).all():
+                    raise NonFiniteError(self._why_not_finite(out[start:stop], start))
         return out
 
+    def _why_not_finite(self, outputs: np.ndarray, start: int) -> str:
+        for k, layer in enumerate(self.layers):
+            arrays = *[p.data for p in layer.parameters()], *layer.buffers.values()
+            if not all(checks.all_finite(a) for a in arrays):
+                return f"The outputs are NaN or infinite: layer {k} holds such numbers: a training diverged. Load an earlier one."
+        row = start + int(np.argwhere(~np.isfinite(outputs))[0, 0])
+        return f"The outputs of row {row} of X are NaN or infinite: its numbers are too large for this network in {self.dtype}. Scale X."
+
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Return probabilities of the classes.
+        """Probabilities of the classes.
 
         Parameters
         ----------
@@ -212,12 +223,14 @@ class Network:
             "loss" : float; "accuracy" : float in [0, 1], for softmax and binary cross-entropy.
         """
         loss = get_loss(loss or OUTPUTS[self.output], self.output)
-        source = Rows(X, self.n_in)
+        source = Rows(X, self.n_in, dtype=self.dtype)
         targets = Targets(y, len(source), self, loss)
         return self.evaluate_rows(source, targets, check_sample_weight(sample_weight, len(source)), loss)
 
     def evaluate_rows(self, source: Rows, targets: Targets, weights: np.ndarray | None, loss: Loss) -> dict[str, float]:
-        """Evaluate a `Rows` and a `Targets` that are checked already; see `evaluate`."""
+        """`evaluate` of a `Rows` and a `Targets` that are checked already."""
+        from ..kernels.tiles import from_tiles
+
         n, total, correct = len(source), 0.0, 0.0
         shares = None if weights is None else weights / weights.sum()
         kind = "logits" if loss.logits else "scores"
@@ -226,6 +239,15 @@ class Network:
                 rows = np.arange(start, stop)
                 plan.scale[:] = 1 / n if shares is None else shares[start:stop]
                 loss.run(plan, targets.of(plan, rows), rows, self.output)
+                if not math.isfinite(plan.stats[0]):
+                    outputs = np.empty((plan.n, self.n_out), self.dtype)
+                    from_tiles(plan.context.w, plan.outputs, outputs)
+                    finite = np.isfinite(outputs).all()
+                    raise NonFiniteError(
+                        f"The loss of rows {start} to {stop - 1} is {plan.stats[0]}: the targets are too far from the outputs."
+                        if finite
+                        else self._why_not_finite(outputs, start)
+                    )
                 total += plan.stats[0]
                 if shares is None:
                     correct += float(plan.stats[1])

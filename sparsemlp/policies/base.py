@@ -1,10 +1,11 @@
 """The contract between a training run and a policy; `view.py` holds what a policy is shown."""
 
+import warnings
 from typing import Any, ClassVar
 
 import numpy as np
 
-from ..errors import CheckpointError
+from ..errors import CheckpointError, PolicyWarning
 from ..schedules import as_schedule
 from ..weights.change import Change
 from .view import LayerView, Progress
@@ -87,8 +88,11 @@ class Policy:
         zeta = getattr(self, "zeta", None)
         return {} if zeta is None else {"zeta": float(as_schedule(zeta)(epoch, n_epochs))}
 
+    def warn_before(self, network: Any, n_epochs: int, n_steps: int) -> None:
+        """Warn, before a run of so many epochs of so many steps, if this policy will have nothing to do. By default it always has."""
+
     def on_step(self, view: LayerView, state: Any, progress: Progress, rng: np.random.Generator) -> tuple[Change | None, Any]:
-        """Return (Change or None, state), after an optimizer step."""
+        """After an optimizer step: (Change or None, state)."""
         return None, state
 
     def between_epochs(self, view: LayerView, state: Any, progress: Progress, rng: np.random.Generator) -> tuple[Change | None, Any]:
@@ -106,3 +110,16 @@ class Policy:
             raise CheckpointError(
                 f"the state of {name} of layer {view.index} must be None; got {state!r:.80}. {name}.check_state may allow it."
             )
+
+
+def warn_if_full(policy: Policy, network: Any) -> None:
+    """Warn that a policy which moves connections finds every layer full: the net is dense, and stays so."""
+    full = [w.n_connections == w.shape[0] * w.shape[1] for w in (layer.weights for _, layer in network.weighted)]
+    if all(full):
+        name = type(policy).__name__
+        warnings.warn(
+            f"{name} moves connections, and every layer of this network is full: it has nothing to do. Give sm.MLP(..., density=0.1), "
+            "or a policy that prunes.",
+            PolicyWarning,
+            stacklevel=5,
+        )

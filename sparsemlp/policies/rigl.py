@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import checks
 from ..weights.change import Change
-from .base import LayerView, Policy, Progress
+from .base import LayerView, Policy, Progress, warn_if_full
 
 NOTHING: frozenset[str] = frozenset()
 
@@ -81,6 +81,9 @@ class RigL(Policy):
 
     def needs_at(self, index: int, state: Any, progress: Progress) -> frozenset[str]:
         return self.needs if self._fraction_now(progress) else NOTHING
+
+    def warn_before(self, network: Any, n_epochs: int, n_steps: int) -> None:
+        warn_if_full(self, network)
 
     def on_step(self, view: LayerView, state: Any, progress: Progress, rng: np.random.Generator) -> tuple[Change | None, Any]:
         fraction = self._fraction_now(progress)

@@ -27,6 +27,7 @@ def smallest_magnitude(values: np.ndarray, k: int) -> np.ndarray:
     >>> smallest_magnitude(np.array([3.0, -1.0, 0.5, 1.0]), 2)
     array([1, 2])
     """
+    values = np.asarray(values)
     k = checks.integer("k", k, 0, values.size)
     return _smallest(values, 0, k, 0)
 
@@ -49,6 +50,7 @@ def largest_magnitude(values: np.ndarray, k: int) -> np.ndarray:
     >>> largest_magnitude(np.array([3.0, -1.0, 0.5, 1.0]), 2)
     array([0, 1])
     """
+    values = np.asarray(values)
     taken = np.ones(values.size, bool)
     taken[values.size - 1 - smallest_magnitude(values[::-1], values.size - checks.integer("k", k, 0, values.size))] = False
     return np.flatnonzero(taken)
@@ -79,7 +81,7 @@ def smallest_by_sign(values: np.ndarray, fraction: float) -> np.ndarray:
     from ..kernels.select import count_signs
     from ..kernels.simd import WIDTH
 
-    fraction = checks.fraction("fraction", fraction)
+    values, fraction = np.asarray(values), checks.fraction("fraction", fraction)
     positive, negative = count_signs(WIDTH[16], _bits(values))
     return _smallest(values, 1, int(fraction * positive), int(fraction * negative))
 
@@ -147,6 +149,10 @@ def _smallest(values: np.ndarray, by_sign: int, k_positive: int, k_negative: int
 
 
 def _bits(values: np.ndarray) -> np.ndarray:
+    if values.dtype not in (np.float32, np.float64):  # also of another byte order: only the bits of these are ranked
+        if values.dtype.kind not in "fiub":
+            raise TypeError(f"values must be real numbers; got dtype {values.dtype}.")
+        values = values.astype(np.float64)
     return _locked(values).view(np.uint32 if values.dtype == np.float32 else np.uint64)
 
 

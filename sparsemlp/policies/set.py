@@ -9,7 +9,7 @@ import numpy as np
 from .. import checks
 from ..schedules import as_schedule
 from ..weights.change import Change
-from .base import LayerView, Policy, Progress
+from .base import LayerView, Policy, Progress, warn_if_full
 from .select import smallest_by_sign
 
 
@@ -77,6 +77,9 @@ class SET(Policy):
         """Return the fraction replaced after this epoch, checked."""
         value = as_schedule(self.zeta)(epoch, n_epochs)
         return checks.fraction(f"SET.zeta at epoch {epoch}", value, open_high=True)
+
+    def warn_before(self, network: Any, n_epochs: int, n_steps: int) -> None:
+        warn_if_full(self, network)
 
     def between_epochs(self, view: LayerView, state: Any, progress: Progress, rng: np.random.Generator) -> tuple[Change | None, Any]:
         zeta = self.zeta_at(progress.epoch, progress.n_epochs)

@@ -121,7 +121,7 @@ class Topology(ABC):
         n, density = getattr(self, "n_connections", None), getattr(self, "density", None)
         if isinstance(n, int):
             return n
-        return round(density * n_in * n_out) if isinstance(density, float) else 0
+        return round(density * (n_in * n_out)) if isinstance(density, float) else 0
 
     def layers(self, sizes: list[int]) -> list["Topology"]:
         """Return one topology per layer of a net with these numbers of units; most are the same everywhere."""

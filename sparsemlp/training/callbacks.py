@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 import csv
+import errno
 import math
 import os
 import pathlib
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from .. import checks
@@ -49,12 +51,34 @@ def _sign(monitor: str, mode: str) -> int:
     return 1 if mode == "max" else -1
 
 
+def _require_monitored(trainer: Trainer, monitor: str, owner: str) -> None:
+    """Raise ValueError, before the first step, if the run's history will not have this number; a callback of one's own may add it."""
+    own = any(not type(c).__module__.startswith("sparsemlp.") for c in trainer.callbacks)
+    if monitor not in trainer.monitored and not own:
+        fix = " Give fit(validation_data=...)." if monitor.startswith("val_") else ""
+        raise ValueError(
+            f"{owner}.monitor must be in the history; got {monitor!r}, this run will have {', '.join(trainer.monitored)}.{fix}"
+        )
+
+
 def _monitored(record: dict, monitor: str, owner: str) -> Any:
     if record.get(monitor) is None:
         have = ", ".join(k for k, v in record.items() if isinstance(v, float))
-        fix = " Give fit(validation_data=...)." if monitor.startswith("val_") else ""
-        raise ValueError(f"{owner}.monitor must be in the history; got {monitor!r}, the epoch has {have}.{fix}")
+        raise ValueError(f"{owner}.monitor must be in the history; got {monitor!r}, the epoch has {have}.")
     return record[monitor]
+
+
+def _require_writable(path: Any, owner: str) -> None:
+    """Raise OSError, before the first step, if a file cannot be written there."""
+    folder = pathlib.Path(path).parent
+    if not folder.is_dir():
+        raise FileNotFoundError(errno.ENOENT, f"{owner} writes into a folder that does not exist; make it first.", str(folder))
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(errno.EACCES, f"{owner} writes into a folder that is read-only.", str(folder))
+
+
+def _connections(record: dict) -> int:
+    return sum(record.get("connections", ()))
 
 
 class EarlyStopping(Callback):
@@ -70,6 +94,10 @@ class EarlyStopping(Callback):
     mode : {"auto", "max", "min"}
         "auto": losses shall fall, everything else rise.
 
+    Notes
+    -----
+    Epochs before the network lost connections do not count: a net that was pruned is compared with itself only.
+
     Examples
     --------
     >>> EarlyStopping("val_loss", patience=5).patience
@@ -83,11 +111,15 @@ class EarlyStopping(Callback):
         self.best, self.waited = -math.inf, 0
 
     def on_fit_begin(self, trainer: Trainer) -> None:
-        self.best, self.waited = -math.inf, 0
+        _require_monitored(trainer, self.monitor, "EarlyStopping")
+        self.best, self.waited, self._held = -math.inf, 0, math.inf
         for record in trainer.history.records:  # of the run that is resumed
-            self._see(record)
+            if record.get(self.monitor) is not None:  # the first part may have had no validation data
+                self._see(record)
 
     def _see(self, record: dict) -> None:
+        if _connections(record) < self._held:  # a net that was pruned is compared with itself only
+            self._held, self.best, self.waited = _connections(record), -math.inf, 0
         value = self.sign * _monitored(record, self.monitor, "EarlyStopping")
         if value > self.best + self.min_delta:
             self.best, self.waited = value, 0
@@ -115,22 +147,45 @@ class BestWeights(Callback):
 
     Notes
     -----
-    Holds one copy of the network's layers. A run that is resumed goes on from what it put back, the best weights so far.
+    Holds one copy of the network's layers. Epochs before the network lost connections do not count: putting their weights back would
+    undo the pruning. A checkpoint holds the best weights so far, and a run that is resumed from it goes on with them.
     """
 
     def __init__(self, monitor: str = "val_accuracy", mode: str = "auto") -> None:
         self.monitor, self.sign = monitor, _sign(monitor, mode)
-        self.best, self.epoch, self._layers = -math.inf, None, None
+        self.best, self.epoch, self._layers, self._held = -math.inf, None, None, math.inf
 
     def on_fit_begin(self, trainer: Trainer) -> None:
+        _require_monitored(trainer, self.monitor, "BestWeights")
         if trainer.epoch == 0:
-            self.best, self.epoch, self._layers = -math.inf, None, None
+            self.best, self.epoch, self._layers, self._held = -math.inf, None, None, math.inf
+        elif self._layers is None:
+            self._take_over(trainer)
+
+    def _take_over(self, trainer: Trainer) -> None:
+        """Go on with the best weights of the part of the run that a checkpoint holds, or say that they are lost."""
+        kept = trainer.kept.get(self.monitor)
+        if kept is not None:
+            layers = copy.deepcopy(kept["layers"])
+            self.best, self.epoch, self._layers = kept["best"], kept["epoch"], layers
+            self._held = sum(layer.weights.n_connections for layer in layers if layer.weights is not None)
+            return
+        seen = [r for r in trainer.history.records if r.get(self.monitor) is not None]
+        if seen:
+            best = max(seen, key=lambda r: self.sign * r[self.monitor])
+            warnings.warn(
+                f"BestWeights was not there in the first part of this run, whose best {self.monitor} is {best[self.monitor]:.6g} of epoch "
+                f"{best['epoch']}: its weights are gone, and the best of the epochs to come are kept.",
+                stacklevel=6,
+            )
 
     def on_epoch_end(self, trainer: Trainer, record: dict) -> None:
         value = self.sign * _monitored(record, self.monitor, "BestWeights")
-        if value > self.best:
-            self.best, self.epoch = value, record["epoch"]
+        fewer = _connections(record) < self._held
+        if value > self.best or fewer:
+            self.best, self.epoch, self._held = value, record["epoch"], _connections(record)
             self._layers = copy.deepcopy(trainer.network.layers)
+            trainer.kept[self.monitor] = {"best": self.best, "epoch": self.epoch, "layers": self._layers}
 
     def on_fit_end(self, trainer: Trainer) -> None:
         if self._layers is not None:
@@ -151,6 +206,7 @@ class CSVLog(Callback):
         self._names: Any = None
 
     def on_fit_begin(self, trainer: Trainer) -> None:
+        _require_writable(self.path, "CSVLog")
         self._names = None
 
     def on_epoch_end(self, trainer: Trainer, record: dict) -> None:
@@ -178,6 +234,7 @@ class JSONLog(Callback):
     def on_fit_begin(self, trainer: Trainer) -> None:
         from ..files import remove_leftovers
 
+        _require_writable(self.path, "JSONLog")
         remove_leftovers(self.path)
 
     def on_epoch_end(self, trainer: Trainer, record: dict) -> None:

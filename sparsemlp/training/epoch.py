@@ -3,24 +3,39 @@
 import contextlib
 import time
 
+import numpy as np
+
+from ..engine.augmented_batches import AugmentedRows
 from ..engine.threads import engine
 from ..policies.base import Progress
+from ..randomness import key, stream
 from .callbacks import Callback
 from .progress import compiling_notice
-from .split_step import split_step
+from .split_step import split_step, total_of
+
+
+def order_of(trainer, source, epoch, shuffle):
+    """The samples of an epoch in their order; it also brings the augmentation to this epoch."""
+    net = trainer.network
+    order = np.arange(len(source))
+    if shuffle:
+        stream(net.seed, "shuffle", trainer.n_fits, epoch).shuffle(order)
+    if isinstance(source, AugmentedRows):
+        source.key = key(net.seed, "augment", trainer.n_fits, epoch)
+    return order
 
 
 def train_epoch(trainer, record, source, targets, weights, batch_size, shuffle, bar):
     """Take the steps of one epoch, and complete its record with what they took and gave."""
     n, epoch, epochs, step = len(source), record["epoch"], trainer.n_epochs, trainer.stepper
-    order = trainer.order_of(source, epoch, shuffle)
+    order = order_of(trainer, source, epoch, shuffle)
     constant_lr, split = not callable(trainer.lr), trainer.split
     of_a_step, capacity = batch_size * trainer.accumulate, min(batch_size, n)
     n_steps = -(-n // of_a_step)
     record["lr"] = now = trainer.rate(epoch)
     asks, acts = bool(trainer.policy.needs), trainer.evolution.acts_on_steps
     watchers = [c for c in trainer.callbacks if type(c).on_step_end is not Callback.on_step_end]
-    total, correct, step.where = 0.0, 0.0, f"epoch {epoch}, "
+    total, seen, correct, step.where = 0.0, 0.0, 0.0, f"epoch {epoch}, "
     start = time.perf_counter()
     for s in range(n_steps):
         progress = Progress(epoch, epochs, trainer.step, n_steps, epoch * n_steps + s) if asks or acts else None
@@ -33,11 +48,13 @@ def train_epoch(trainer, record, source, targets, weights, batch_size, shuffle, 
                 if split:
                     loss, right = split_step(trainer, source, rows, targets, weights, capacity, now, store)
                 else:
-                    batch = step.batch(source, rows, targets, weights, capacity=capacity)
+                    total_weight = total_of(trainer, rows, weights)
+                    batch = step.batch(source, rows, targets, weights, total=total_weight, capacity=capacity)
                     loss, right = step.train(batch, now, store), float(batch.plan.stats[1])
             if store:
                 trainer.evolution.collect()
-            total += loss * rows.size
+            share = total_of(trainer, rows, weights)
+            total, seen = total + loss * share, seen + share
             correct += right
             if acts:
                 trainer.evolution.after_step(step.last_plan, progress, s, record)
@@ -47,7 +64,7 @@ def train_epoch(trainer, record, source, targets, weights, batch_size, shuffle, 
     record["seconds"] = time.perf_counter() - start
     step.check_finite(f"epoch {epoch}")
     record["steps"], record["samples"], record["lr_scale"] = n_steps, n, list(step.rates.factors)
-    record["loss"] = total / n
+    record["loss"] = total / seen if seen else 0.0
     if trainer.loss.has_accuracy:
         record["accuracy"] = correct / (n * trainer.loss.answers(trainer.network.n_out))
 

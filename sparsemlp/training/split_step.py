@@ -8,6 +8,13 @@ from ..errors import NonFiniteError
 from .communicator import share
 
 
+def total_of(trainer, rows, weights):
+    """What the loss of a batch of these samples is divided by: samples, or weights as `Trainer(weight_by=)` says."""
+    if weights is None:
+        return rows.size
+    return rows.size * float(weights.mean()) if trainer.weight_by == "data" else float(weights[rows].sum())
+
+
 def split_step(trainer, source, rows, targets, weights, batch_size, lr, store=None):
     """Take one step; returns (loss, right answers) of all ranks.
 
@@ -32,7 +39,7 @@ def split_step(trainer, source, rows, targets, weights, batch_size, lr, store=No
     """
     step, ranks = trainer.stepper, trainer.communicator
     mine = share(rows.size, ranks.rank, ranks.size)
-    total = rows.size if weights is None else float(weights[rows].sum())
+    total = total_of(trainer, rows, weights)
     piece, found = -(-batch_size // ranks.size), None
     try:
         for a in range(mine.start, mine.stop, piece):
@@ -69,7 +76,7 @@ def mean_gradients(trainer, source, order, targets, weights, batch_size):
     n_batches, total = min(trainer.policy.start_batches, -(-order.size // batch_size)), 0
     for s in range(n_batches):
         rows = order[s * batch_size : (s + 1) * batch_size]
-        mine, of = share(rows.size, ranks.rank, ranks.size), rows.size if weights is None else float(weights[rows].sum())
+        mine, of = share(rows.size, ranks.rank, ranks.size), total_of(trainer, rows, weights)
         if mine.start == mine.stop:
             found = step.no_gradients()
         else:

@@ -3,7 +3,6 @@
 import math
 import os
 import time
-import warnings
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
@@ -17,19 +16,18 @@ from ..engine.batches import Rows, StepTargets, Targets, check_sample_weight
 from ..engine.gradients import Gradients
 from ..engine.step import Step
 from ..engine.threads import alone, engine
-from ..errors import ConnectivityWarning
 from ..losses import Loss
 from ..models.network import OUTPUTS, Network
 from ..optimizers import SGD, Optimizer
 from ..policies.base import Policy, Progress
 from ..policies.static import Static
-from ..randomness import key, stream
 from .callbacks import Callback
 from .communicator import Communicator, Serial
-from .epoch import evaluate_epoch, train_epoch
+from .epoch import evaluate_epoch, order_of, train_epoch
 from .evolution import Evolution
 from .history import History
 from .progress import progress_bar
+from .run_checks import monitored_names, run_of, same_run, validation_rows, warn_of_idle_units, warn_of_lost_outputs
 from .split_step import mean_gradients, split_step
 
 
@@ -46,6 +44,10 @@ class Trainer:
     policy : Policy
         Default `Static()`. May be replaced between two fits: `trainer.policy = ...`.
     callbacks : sequence of Callback
+    weight_by : {"batch", "data"}
+        What weights of samples are measured against. "batch": the loss of a batch is its weighted mean, so that a batch of small
+        weights counts as much as one of large ones; what scikit-learn and PyTorch do. "data": weights are divided by the mean weight
+        of all samples, so that they mean the same for every batch size; the estimators use it.
     dense_above : float in [0, 1]
         A layer that is stored dense (`DenseWeights`) and whose removed connections do not come back turns into `SparseWeights` when
         its density is below this; the history says when, under "turned_sparse". 0: never, connections are only masked.
@@ -75,6 +77,8 @@ class Trainer:
         What takes them.
     lr : float or schedule
         The optimizer's, or what took its place.
+    run : dict
+        What decides the rest of a run beside the trainer: numbers of the data, the batch size. A run can be resumed with the same only.
     epoch : int
         Epochs of the last `fit` that have ended.
 
@@ -98,6 +102,7 @@ class Trainer:
         callbacks: Iterable[Callback] = (),
         *,
         lr_scale: str | None = "density",
+        weight_by: str = "batch",
         dense_above: float = 0.5,
         clip_norm: float | None = None,
         accumulate: int = 1,
@@ -112,6 +117,7 @@ class Trainer:
         self.lr = optimizer.lr
         self.clip_norm = None if clip_norm is None else checks.real("clip_norm", clip_norm, 0, open_low=True)
         self.accumulate = checks.integer("accumulate", accumulate, 1)
+        self.weight_by = checks.choice("weight_by", weight_by, ("batch", "data"))
         if on_gradients is not None and not callable(on_gradients):
             raise TypeError(f"on_gradients must be a function of the gradients; got {on_gradients!r}.")
         self.on_gradients = on_gradients
@@ -122,6 +128,7 @@ class Trainer:
         self.evolution = Evolution(network, None, dense_above, self.debug, self.communicator)
         self.policy = policy or Static()
         self.epoch, self.n_epochs, self.n_fits = 0, 0, 0
+        self.run, self.kept, self.monitored = dict[str, Any](), dict[str, Any](), tuple[str, ...]()
         self.history = History()
         self.stop_training: str | None = None
 
@@ -154,6 +161,7 @@ class Trainer:
             "loss": self.loss,
             "callbacks": self.callbacks,
             "lr_scale": self.stepper.rates.scale,
+            "weight_by": self.weight_by,
             "dense_above": self.evolution.dense_above,
             "clip_norm": self.clip_norm,
             "accumulate": self.accumulate,
@@ -165,8 +173,8 @@ class Trainer:
     @property
     def split(self) -> bool:
         """Whether steps are taken in two halves, gradients and update."""
-        asked = self.clip_norm is not None or self.accumulate > 1 or self.on_gradients is not None
-        return asked or self.communicator.size > 1 or not self.optimizer.fused
+        own = self.clip_norm is not None or self.accumulate > 1 or self.on_gradients is not None or not self.optimizer.fused
+        return own or self.communicator.size > 1
 
     @property
     def policy(self) -> Policy:
@@ -174,7 +182,10 @@ class Trainer:
 
     @policy.setter
     def policy(self, policy: Policy) -> None:
+        before = self.evolution.policy
         self.evolution.policy = checks.instance("policy", policy, Policy, "sm.SET(zeta=0.3)")
+        if before is not policy and repr(before) != repr(policy):
+            self.evolution.states = None  # another policy's: this one is started by the next fit
         growth = "growth_gradient" in policy.needs
         if growth and self.accumulate > 1:
             raise ValueError(f"{type(policy).__name__} looks at one batch's gradients of missing connections: accumulate must be 1; "
@@ -215,7 +226,7 @@ class Trainer:
         validation_data : (X, y), optional
             Evaluated after each epoch.
         sample_weight : float[n_samples], optional
-            The loss is the weighted mean over each batch; the accuracy while training counts samples, whatever their weights.
+            The loss is a weighted mean, see `weight_by`; the accuracy while training counts samples, whatever their weights.
         shuffle : bool
             A new order each epoch, drawn from (seed, epoch).
         augment : datasets.Augmentation, optional
@@ -260,19 +271,16 @@ class Trainer:
             source = AugmentedRows(X, net.n_in, checks.instance("augment", augment, Augmentation, example))
         targets = Targets(y, len(source), net, self.loss)
         weights = check_sample_weight(sample_weight, len(source))
-        validation = None
         classes, net.classes = net.classes, targets.classes
         try:
-            if validation_data is not None:
-                if not isinstance(validation_data, (tuple, list)) or len(validation_data) != 2:
-                    raise TypeError(f"validation_data must be a pair (X, y); got {type(validation_data).__name__}.")
-                Xv, yv = validation_data
-                source_v = Rows(Xv, net.n_in, "validation X")
-                validation = source_v, Targets(yv, len(source_v), net, self.loss, "validation y")
+            validation = validation_rows(validation_data, net, self.loss)
         except Exception:
             net.classes = classes
             raise
+        resumed = self.run if resume and self.n_fits else {}
+        self.run = same_run(resumed, run_of(source, targets, batch_size, shuffle, weights))
         if not resume or self.n_fits == 0:
+            self.kept = {}
             self.epoch, self.history = 0, History()
             self.n_fits += 1
             self.evolution.states = None
@@ -286,9 +294,10 @@ class Trainer:
             raise ValueError(
                 f"The run to resume has {len(self.evolution.states)} layers, the network {len(net.layers)} now: fit without resume."
             )
-        found = net.check_connectivity()
-        if not found:
-            warnings.warn(f"Some units do nothing: {found}. See net.check_connectivity().", ConnectivityWarning, stacklevel=3)
+        warn_of_idle_units(net)
+        self.policy.warn_before(net, epochs - self.epoch, n_steps)
+        self.monitored = monitored_names(self.loss, validation is not None)
+        said = False
         bar = progress_bar(progress, epochs * n_steps, self.epoch * n_steps)
         self._call("on_fit_begin", self)
         try:
@@ -298,6 +307,7 @@ class Trainer:
                     record = self._evolve(epoch, n_steps, partial(self._start_gradients, source, targets, weights, batch_size, shuffle))
                     train_epoch(self, record, source, targets, weights, batch_size, shuffle, bar)
                     evaluate_epoch(self, record, validation)
+                    said = said or warn_of_lost_outputs(net, record)
                     self.history.append(record)
                     self.epoch = epoch + 1
                     bar.show(record)
@@ -329,16 +339,6 @@ class Trainer:
             self.network.check()
         record["evolution_seconds"] = time.perf_counter() - start
         return record
-
-    def order_of(self, source: Rows, epoch: int, shuffle: bool) -> np.ndarray:
-        """The samples of an epoch in their order; it also brings the augmentation to this epoch."""
-        net = self.network
-        order = np.arange(len(source))
-        if shuffle:
-            stream(net.seed, "shuffle", self.n_fits, epoch).shuffle(order)
-        if isinstance(source, AugmentedRows):
-            source.key = key(net.seed, "augment", self.n_fits, epoch)
-        return order
 
     def rate(self, epoch: float) -> float:
         """The learning rate at a fractional epoch, checked: a user's own schedule may return anything."""
@@ -397,4 +397,4 @@ class Trainer:
     def _start_gradients(self, source, targets, weights, batch_size, shuffle):
         """Mean gradients of the weights over the first batches of the run, by layer, for policies that decide before the first step."""
         with self.network.buffers_kept():
-            return mean_gradients(self, source, self.order_of(source, 0, shuffle), targets, weights, batch_size)
+            return mean_gradients(self, source, order_of(self, source, 0, shuffle), targets, weights, batch_size)

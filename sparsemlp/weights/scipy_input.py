@@ -39,6 +39,9 @@ def checked_csr(X: Any, name: str) -> Any:
         raise ValueError(f"{name} is a damaged csr matrix: indptr must rise from 0 in {n_rows + 1} steps.")
     if not indptr[-1] <= min(indices.size, data.size):
         raise ValueError(f"{name} is a damaged csr matrix: indptr ends at {indptr[-1]} of {indices.size} indices, {data.size} values.")
+    if not all(a.dtype.isnative for a in (indptr, indices, data)):  # kernels read the bytes as this machine writes them
+        native = [a.astype(a.dtype.newbyteorder("="), copy=False) for a in (data, indices, indptr)]
+        X, indices, indptr = sp.csr_array(tuple(native), shape=X.shape), native[1], native[2]
     used = indices[: indptr[-1]]
     if used.size and (used.min() < 0 or used.max() >= n_columns):
         raise ValueError(f"{name} is a damaged csr matrix: columns must be 0 to {n_columns - 1}; got {used.min()} to {used.max()}.")
