@@ -80,6 +80,30 @@ def test_arms_share_their_start(small):
             assert last["test_accuracy"] == pytest.approx(r["test_accuracy_last"], abs=1e-5)
 
 
+@pytest.mark.parametrize("arm", ["adaptive-0.46-trial-3", "auxiliary-20", "again"])
+def test_a_run_that_is_cut_off_goes_on_with_the_same_bits(small, tmp_path, monkeypatch, arm):
+    whole = experiment.train(arm, 2, small, experiment.Starts())
+    evaluate, calls = sm.Network.evaluate, []
+
+    def interrupted(self, X, y, **options):
+        calls.append(len(X))
+        if len(calls) == 9:
+            raise KeyboardInterrupt
+        return evaluate(self, X, y, **options)
+
+    with monkeypatch.context() as during:
+        during.setattr(sm.Network, "evaluate", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            experiment.train(arm, 2, small, experiment.Starts(), tmp_path / "run.unfinished")
+    assert (tmp_path / "base_fold2.sm").exists() and (tmp_path / "run.stages").exists() == (arm.startswith("adaptive"))
+    again = experiment.train(arm, 2, small, experiment.Starts(), tmp_path / "run.unfinished")
+    assert not (tmp_path / "run.stages").exists()
+    for name in ("base_accuracy", "connections_by_layer", "test_accuracy_last", "stopped"):
+        assert again[name] == whole[name]
+    for a, b in zip([again["base"], *again["rounds"]], [whole["base"], *whole["rounds"]], strict=True):
+        assert {k: v for k, v in a.items() if k != "seconds_per_epoch"} == {k: v for k, v in b.items() if k != "seconds_per_epoch"}
+
+
 def test_what_is_kept_at_a_smaller_drop():
     rounds = [{"round": k + 1, "accuracy": a, "connections": c} for k, (a, c) in enumerate(((0.96, 9), (0.955, 8), (0.962, 7), (0.94, 6)))]
     run = {"arm": "static-0.2", "settings": {"large_drop": 0.01}, "base_accuracy": 0.96, "base": {"accuracy": 0.96}, "rounds": rounds}

@@ -1,10 +1,12 @@
 """Checkpoints: what is saved comes back bit for bit, a resumed run is the uninterrupted one, and a bad file is a clear error."""
 
+import copy
 import errno
 import io
 import json
 import os
 import pathlib
+import pickle
 import signal
 import subprocess
 import sys
@@ -642,3 +644,12 @@ def test_blind_mutations(raw, path):
         loaded += 1
         getattr(trainer, "network", trainer).check()
     assert 0 < loaded < 1000
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda trainer: pickle.loads(pickle.dumps(trainer))], ids=["deepcopy", "pickle"])
+@pytest.mark.parametrize("loss", ["cross_entropy", "mse"])
+def test_a_copied_trainer_can_be_saved(tmp_path, copied, loss):
+    output = "identity" if loss == "mse" else "softmax"
+    trainer = sm.Trainer(sm.MLP([4, 3, 2], output=output, seed=0), loss=loss)
+    sm.save(tmp_path / "copy.sm", copied(trainer))
+    assert sm.load(tmp_path / "copy.sm").loss.name == loss

@@ -99,7 +99,7 @@ def _trainer(trainer, put):
     return {
         "optimizer": encode(trainer.optimizer, "optimizer", put),
         "policy": encode(trainer.policy, "policy", put),
-        "loss": trainer.loss.name if trainer.loss is LOSSES.get(trainer.loss.name) else encode(trainer.loss, "loss", put),
+        "loss": _loss(trainer.loss, put),
         "lr_scale": trainer.stepper.rates.scale,
         "clip_norm": trainer.clip_norm,
         "accumulate": trainer.accumulate,
@@ -121,3 +121,8 @@ def _trainer(trainer, put):
         "history": {"records": trainer.history.records, "stopped": trainer.history.stopped},
         **{name: int(getattr(trainer, name)) for name in COUNTERS},
     }
+
+
+def _loss(loss, put):
+    """The name of a loss of this package, also of a copied or unpickled trainer's; another one with its settings."""
+    return loss.name if type(loss) is type(LOSSES.get(loss.name)) else encode(loss, "loss", put)

@@ -9,6 +9,7 @@ was below the bound, and so was never pruned).
 """
 
 import copy
+import shutil
 import time
 
 import numpy as np
@@ -23,6 +24,8 @@ from sparsemlp import (
     Trainer,
     datasets,
     energy_report,
+    load,
+    save,
 )
 from sparsemlp.environment import machine
 from sparsemlp.procedures import Stages
@@ -83,7 +86,8 @@ def train(arm, fold, data, starts, checkpoint=None):
     data : what `load_data` returns
     starts : Starts
     checkpoint : path, optional
-        Not used: a run is short, and an interrupted one starts again.
+        Its name with another suffix: where the stages of an unfinished run are kept; in its folder the trained nets that all arms of a
+        fold start from. A run that was interrupted goes on, with the bits of an uninterrupted one.
 
     Returns
     -------
@@ -97,31 +101,43 @@ def train(arm, fold, data, starts, checkpoint=None):
     options = {"validation_data": deciding, "batch_size": SETTINGS["batch_size"]}
     chosen = ARMS[arm]
 
+    work = None if checkpoint is None else checkpoint.parent
+    kept = None if work is None else work / f"base_fold{fold}.sm"
+    stages = None if work is None else checkpoint.with_suffix(".stages")
+
     def base():
+        if kept is not None and kept.exists():
+            return load(kept)
         sizes = [SETTINGS["side"] ** 2, *SETTINGS["hidden"], 10]
         network = MLP(sizes, topology=Dense(), activation=SETTINGS["activation"], seed=fold)
         trainer = Trainer(network, optimizer=Adam(lr=SETTINGS["lr"]), lr_scale=None)
         trainer.fit(*training, epochs=SETTINGS["train_epochs"], **options)
+        if kept is not None:
+            save(kept, trainer)
         return trainer
 
     def tested(network, record):
         record["test_accuracy"] = network.evaluate(*test)["accuracy"]
 
-    def pruned(arm):
-        return _procedure(arm).run(starts.get(fold, "base", base), *training, on_round=tested, **options)
+    def pruned(arm, folder):
+        return _procedure(arm).run(starts.get(fold, "base", base), *training, on_round=tested, folder=folder, **options)
 
     if chosen.auxiliary:
-        before = starts.get(fold, chosen.before, lambda: pruned(ARMS[chosen.before]))
+        before = starts.get(fold, chosen.before, lambda: pruned(ARMS[chosen.before], work and work / f"{chosen.before}_fold{fold}.before"))
         base_accuracy = before.base["accuracy"]
         if chosen.auxiliary < 0:
-            fit_pruned(Stages(_procedure(chosen)), "again", before.trainer, *training, SETTINGS["inserted_epochs"], **options)
+            further = Stages(_procedure(chosen), stages and stages / "further")
+            before.trainer = fit_pruned(further, "again", before.trainer, *training, SETTINGS["inserted_epochs"], **options)
             procedure = _procedure(chosen)
         else:
             procedure = AuxiliaryLayer(chosen.auxiliary, _procedure(chosen), SETTINGS["inserted_epochs"], chosen.init)
-        outcome = procedure.run(before.trainer, *training, base_accuracy=base_accuracy, on_round=tested, **options)
+        options |= {"base_accuracy": base_accuracy, "folder": stages and stages / "pruning"}
+        outcome = procedure.run(before.trainer, *training, on_round=tested, **options)
     else:
-        outcome = pruned(chosen)
+        outcome = pruned(chosen, stages)
         base_accuracy = outcome.base["accuracy"]
+    if stages is not None:
+        shutil.rmtree(stages, ignore_errors=True)
     held = [outcome.base, *(r for r in outcome.rounds if r["held"])]
     return {
         "experiment": "adaptive",
