@@ -31,6 +31,7 @@ _usable = None
 _forked = False
 _training = weakref.WeakKeyDictionary()  # network -> (thread that trains it, how deep)
 _owner_used_threads = False
+_holder: int | None = None  # the thread that holds the engine
 _stepping = set()  # threads in the middle of a step
 
 
@@ -116,38 +117,67 @@ def set_num_threads(n: int | None) -> None:
 
 
 @contextlib.contextmanager
-def engine() -> Iterator[int]:
-    """Hold the engine: kernels of this process run one parallel region at a time, with our number of threads.
-
-    numba's workqueue layer ends the process when two Python threads enter it at once, and a network's buffers are shared.
-    """
-    global _owner_used_threads
+def _take_engine() -> Iterator[int]:
+    """Take the engine, as the first of this thread."""
+    global _owner_used_threads, _holder
     if not _owner_used_threads and "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)  # read when numba loads OpenMP, at the first parallel kernel
     numba = _numba()
     with _lock:
         n = get_num_threads()
         if n == 1:
-            yield n
+            try:
+                _holder = threading.get_ident()
+                yield n
+            finally:
+                _holder = None
             return
         _owner_used_threads = True
         before = numba.exchange_num_threads(n)
         try:
+            _holder = threading.get_ident()
             yield n
         finally:
+            _holder = None
             numba.exchange_num_threads(before)
 
 
-@contextlib.contextmanager
-def stepping() -> Iterator[None]:
+class _Again:
+    """The engine for a thread that holds it already: a step enters it several times, and each entry costs."""
+
+    def __enter__(self) -> int:
+        return get_num_threads()
+
+    def __exit__(self, *error: object) -> None:
+        """Leave it to the entry that took it."""
+
+
+_AGAIN, _NOTHING = _Again(), contextlib.nullcontext()
+
+
+def engine() -> Any:
+    """Hold the engine: kernels of this process run one parallel region at a time, with our number of threads.
+
+    numba's workqueue layer ends the process when two Python threads enter it at once, and a network's buffers are shared.
+    """
+    return _AGAIN if _holder == threading.get_ident() else _take_engine()
+
+
+class _Stepping:
+    def __enter__(self) -> None:
+        require_between_steps("A step")
+        _stepping.add(threading.get_ident())
+
+    def __exit__(self, *error: object) -> None:
+        _stepping.discard(threading.get_ident())
+
+
+_STEPPING = _Stepping()
+
+
+def stepping() -> _Stepping:
     """Mark that this thread is in the middle of a step, so that a signal handler that runs there cannot save or train half of one."""
-    me = threading.get_ident()
-    require_between_steps("A step")
-    _stepping.add(me)
-    try:
-        yield
-    finally:
-        _stepping.discard(me)
+    return _STEPPING
 
 
 def require_between_steps(what: str) -> None:
@@ -187,11 +217,7 @@ def _blas() -> Any:
 
 
 @contextlib.contextmanager
-def blas_to_one_thread(wanted: bool) -> Iterator[None]:
-    """Hold BLAS to one thread in this block, if `wanted`: its threads and ours would each wait for CPUs on which the others spin."""
-    if not wanted or get_num_threads() == 1:
-        yield
-        return
+def _hold_blas() -> Iterator[None]:
     libraries = _blas()
     before = [library.get_num_threads() for library in libraries]
     try:
@@ -201,6 +227,11 @@ def blas_to_one_thread(wanted: bool) -> Iterator[None]:
     finally:
         for library, n in zip(libraries, before, strict=True):
             library.set_num_threads(n)
+
+
+def blas_to_one_thread(wanted: bool) -> Any:
+    """Hold BLAS to one thread in this block, if `wanted`: its threads and ours would each wait for CPUs on which the others spin."""
+    return _hold_blas() if wanted and get_num_threads() > 1 else _NOTHING
 
 
 def in_pieces(function: Any, n: int, *args: Any) -> None:
@@ -227,7 +258,8 @@ def in_pieces(function: Any, n: int, *args: Any) -> None:
 
 
 def _after_fork_in_child() -> None:
-    global _lock, _forked, _pool, _usable
+    global _lock, _forked, _pool, _usable, _holder
+    _holder = None
     _usable = None
     _lock, _pool = threading.RLock(), None
     _training.clear()
